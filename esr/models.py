@@ -1,0 +1,141 @@
+"""Contracts of everything that can be trained: an energy, a function, a symbolic function.
+
+Replicas are parallel copies of one model inside one tensor program. Every parameter of a model
+leads with the replica dimension R, and no replica's energy depends on another's parameters, so
+the gradients of the summed energy are each replica's own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from esr.equations import Expression
+
+BatchT = TypeVar("BatchT")
+
+__all__ = [
+    "Batch",
+    "BatchT",
+    "Energy",
+    "EnergyModel",
+    "FunctionModel",
+    "ReplicaModule",
+    "SymbolicModel",
+]
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What training lowers, for each replica: E = data misfit + structure.
+
+    Arguments:
+        data: Data misfit, shape `(R,)`, in units of the squared target.
+        structure: Price of the model's structure, shape `(R,)`, same unit.
+    """
+
+    data: Tensor
+    structure: Tensor
+
+    def per_replica(self, structure_scale: float = 1.0) -> Tensor:
+        """Each replica's energy with the structure term scaled, `(R,)`."""
+        if structure_scale == 0:
+            return self.data
+        return self.data + structure_scale * self.structure
+
+    def total(self, structure_scale: float = 1.0) -> Tensor:
+        """The sum over replicas, `()`: its gradient is every replica's own."""
+        return self.per_replica(structure_scale).sum()
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of a supervised problem.
+
+    Arguments:
+        inputs: Shape `(N, D)`, or `(R, N, D)` with own inputs for each replica.
+        targets: Shape `(N, O)` or `(R, N, O)`.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class ReplicaModule(nn.Module, ABC):
+    """A module that owns parameters with a leading replica dimension and can draw them anew."""
+
+    @abstractmethod
+    def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
+        """Draw fresh parameters for the replicas where `which`, bool `(R,)`, is true."""
+
+
+class EnergyModel(nn.Module, ABC, Generic[BatchT]):
+    """A model with an energy on batches of one type. It neither trains, prints nor saves itself.
+
+    Arguments:
+        replicas: Number of parallel copies R, at least 1.
+    """
+
+    def __init__(self, replicas: int) -> None:
+        super().__init__()
+        self.replicas = replicas
+
+    @abstractmethod
+    def energy(self, batch: BatchT, *, generator: Generator | None = None) -> Energy:
+        """The energy of each replica on a batch; `generator` feeds relaxed choices."""
+
+    def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
+        """Start the replicas where `which`, bool `(R,)`, is true from fresh parameters."""
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, ReplicaModule):
+                    module.reset_replicas(which, generator=generator)
+
+    def prune(self, threshold: float) -> None:
+        """Drop, for good, what contributes no more than `threshold`; by default nothing."""
+
+
+class FunctionModel(EnergyModel[Batch]):
+    """A model of y = f(x): a network, an equation learner, a relaxed program."""
+
+    @abstractmethod
+    def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
+        """One draw of the relaxed choices, as the function it stands for.
+
+        Arguments:
+            generator: Feeds the draw while training; in evaluation mode nothing is drawn.
+        Returns:
+            A function from `(N, D)` or `(R, N, D)` to `(R, N, O)`, to be used before the next
+            change of the parameters. A recurrent user calls it many times with one draw.
+        """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Predictions `(R, N, O)` for inputs `(N, D)` or `(R, N, D)`."""
+        return self.draw()(inputs)
+
+    def structure(self) -> Tensor:
+        """Price of the present structure, `(R,)`; zero unless a model says otherwise."""
+        first = next(self.parameters())
+        return first.new_zeros(self.replicas)
+
+    def energy(self, batch: Batch, *, generator: Generator | None = None) -> Energy:
+        """Mean squared error over samples and outputs, plus the structure."""
+        residuals = self.draw(generator=generator)(batch.inputs) - batch.targets
+        return Energy(residuals.square().mean((1, 2)), self.structure())
+
+
+class SymbolicModel(FunctionModel):
+    """A function model that can be read as equations."""
+
+    @abstractmethod
+    def expressions(
+        self, variables: Sequence[str], threshold: float = 0.0
+    ) -> list[list[Expression]]:
+        """The equation of each output of each replica: `result[replica][output]`.
+
+        Arguments:
+            variables: Names of the D inputs.
+            threshold: Choices of at most this size are left out of the text.
+        """

@@ -1,0 +1,169 @@
+"""Structure terms: what a network's weights cost besides the data, and which of them to drop.
+
+A structure term sees one layer's weights `(R, out, in)` and, if it made one, the layer's gate
+parameter of the same shape. It decides the weights that act, their price, and what to prune.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Generator, Tensor
+
+from esr.errors import ConfigurationError
+from esr.relaxation import HardConcrete
+
+__all__ = ["NoStructure", "RelaxedL0", "SmoothedL05", "StructureTerm", "smoothed_l05"]
+
+_SURELY_OPEN = 20.0
+"""A log-odds at which a hard concrete gate is exactly one for every noise it can meet."""
+
+
+def smoothed_l05(weights: Tensor, half_width: float = 0.05) -> Tensor:
+    r"""Smoothed :math:`L_{0.5}` norm of each weight.
+
+    .. math:: |w|_a^{1/2}, \quad |w|_a = -w^4/(8a^3) + 3w^2/(4a) + 3a/8 \text{ if } |w| < a,
+              \text{ else } |w|
+
+    Arguments:
+        weights: Weights :math:`w`, any shape, dimensionless.
+        half_width: Half-width :math:`a > 0` of the smoothed region.
+    Returns:
+        The price of each weight, same shape.
+    Raises:
+        ConfigurationError: If `half_width <= 0`.
+    Source: Wu et al. (2014), used in Kim et al. (2020), eq. 3, https://arxiv.org/abs/1912.04825.
+    """
+    _require(half_width > 0, f"half_width must be positive, but is {half_width}")
+    squares = weights.square()
+    inside = squares * (0.75 / half_width - squares / (8 * half_width**3)) + 0.375 * half_width
+    return torch.where(squares < half_width**2, inside, weights.abs()).sqrt()
+
+
+class StructureTerm(ABC):
+    """Contract of a structure term, stateless: it holds settings, the layer holds tensors."""
+
+    def initial_gate(
+        self, shape: tuple[int, ...], *, generator: Generator | None
+    ) -> Tensor | None:
+        """A fresh gate parameter of this shape, or None if the term needs none."""
+        return None
+
+    def acting_weights(
+        self, weights: Tensor, gate: Tensor | None, *, sample: bool, generator: Generator | None
+    ) -> Tensor:
+        """The weights the layer computes with, `(R, out, in)`; with `sample`, one noisy draw."""
+        return weights
+
+    @abstractmethod
+    def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
+        """The structure energy of each replica, `(R,)`, counting weights where `mask` is one."""
+
+    def pruned(
+        self, weights: Tensor, gate: Tensor | None, mask: Tensor, threshold: float
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Weights, gate and mask after dropping weights whose size is at most `threshold`."""
+        keep = mask * (weights.abs() > threshold)
+        return weights * keep, gate, keep
+
+
+class NoStructure(StructureTerm):
+    """No price at all: the network is fitted to the data alone."""
+
+    def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
+        """Zeros, `(R,)`."""
+        return weights.new_zeros(weights.shape[0])
+
+
+class SmoothedL05(StructureTerm):
+    """Smoothed L0.5 regularisation: strength times the sum of the weights' smoothed roots.
+
+    Arguments:
+        strength: Price of a weight of size one, at least 0, in units of the data misfit.
+        half_width: Half-width of the smoothed region around zero, positive.
+    Raises:
+        ConfigurationError: If a value is out of range.
+    Source: as `smoothed_l05`.
+    """
+
+    def __init__(self, strength: float = 5e-3, half_width: float = 0.05) -> None:
+        _require(strength >= 0, f"strength must be at least 0, but is {strength}")
+        _require(half_width > 0, f"half_width must be positive, but is {half_width}")
+        self.strength, self.half_width = strength, half_width
+
+    def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
+        """Strength times the sum of smoothed roots over the unmasked weights, `(R,)`."""
+        return self.strength * (smoothed_l05(weights, self.half_width) * mask).flatten(1).sum(1)
+
+
+class RelaxedL0(StructureTerm):
+    """Relaxed L0 regularisation: each weight has a hard concrete gate; its price is being open.
+
+    Arguments:
+        strength: Price of one surely open gate, at least 0, in units of the data misfit.
+        initial_open: Initial noise-free sigmoid of a gate's log-odds, in (0, 1); 0.5 is the
+            source's, higher values start closer to the ungated network.
+        gate_scale: Factor between the stored gate parameter and its log-odds. An optimizer such
+            as Adam moves every parameter by about its learning rate, so gates, whose range is
+            several units wide, move this many times faster than weights.
+        gates: The gate distribution.
+    Raises:
+        ConfigurationError: If a value is out of range.
+    Source: Louizos, Welling, Kingma (2018), https://arxiv.org/abs/1712.01312. Deviations:
+        `gate_scale` is ours (1 in the source).
+    """
+
+    def __init__(
+        self,
+        strength: float = 1e-2,
+        initial_open: float = 0.5,
+        gate_scale: float = 1.0,
+        gates: HardConcrete | None = None,
+    ) -> None:
+        _require(strength >= 0, f"strength must be at least 0, but is {strength}")
+        _require(0 < initial_open < 1, f"initial_open must be in (0, 1), but is {initial_open}")
+        _require(gate_scale > 0, f"gate_scale must be positive, but is {gate_scale}")
+        self.strength, self.initial_open, self.gate_scale = strength, initial_open, gate_scale
+        self.gates = gates if gates is not None else HardConcrete()
+
+    def initial_gate(self, shape: tuple[int, ...], *, generator: Generator | None) -> Tensor:
+        """Gate parameters whose log-odds are normal with deviation 0.01 around the start."""
+        centre = math.log(self.initial_open / (1 - self.initial_open))
+        noise = torch.randn(shape, generator=generator, device=_device(generator))
+        return (centre + 0.01 * noise) / self.gate_scale
+
+    def acting_weights(
+        self, weights: Tensor, gate: Tensor | None, *, sample: bool, generator: Generator | None
+    ) -> Tensor:
+        """Weights times gates, noisy with `sample`."""
+        log_odds = self._log_odds(gate)
+        if sample:
+            return weights * self.gates.sample(log_odds, generator=generator)
+        return weights * self.gates.mode(log_odds)
+
+    def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
+        """Strength times the expected number of open gates among the unmasked weights, `(R,)`."""
+        opened = self.gates.probability_open(self._log_odds(gate))
+        return self.strength * (opened * mask).flatten(1).sum(1)
+
+    def pruned(
+        self, weights: Tensor, gate: Tensor | None, mask: Tensor, threshold: float
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """As the base, of the noise-free product; gates are folded in and stay exactly one."""
+        acting = weights * self.gates.mode(self._log_odds(gate))
+        keep = mask * (acting.abs() > threshold)
+        return acting * keep, torch.full_like(weights, _SURELY_OPEN / self.gate_scale), keep
+
+    def _log_odds(self, gate: Tensor | None) -> Tensor:
+        if gate is None:
+            raise ConfigurationError("RelaxedL0 needs the gate made by its initial_gate()")
+        return gate * self.gate_scale
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigurationError(message)
+
+
+def _device(generator: Generator | None) -> torch.device | None:
+    return generator.device if generator is not None else None
