@@ -1,0 +1,26 @@
+"""One trainer for everything that has an energy."""
+
+from esr.training.checkpoint import Checkpoint
+from esr.training.interruption import Interruption
+from esr.training.objective import BatchSource, Objective, Progress, plain_energy
+from esr.training.phases import Phase, Position, locate
+from esr.training.replicas import DivergenceAction
+from esr.training.report import Callback, Report
+from esr.training.trainer import Trainer, TrainingResult
+
+__all__ = [
+    "BatchSource",
+    "Callback",
+    "Checkpoint",
+    "DivergenceAction",
+    "Interruption",
+    "Objective",
+    "Phase",
+    "Position",
+    "Progress",
+    "Report",
+    "Trainer",
+    "TrainingResult",
+    "locate",
+    "plain_energy",
+]

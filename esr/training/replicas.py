@@ -1,0 +1,56 @@
+"""Per-replica care of gradients and of optimizer state: clipping, divergence, fresh starts."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+__all__ = ["DivergenceAction", "clear_optimizer_state", "limit_gradients"]
+
+
+class DivergenceAction(Enum):
+    """What happens to a replica whose energy or gradient is not finite."""
+
+    REINITIALISE = "reinitialise"
+    FREEZE = "freeze"
+
+
+def limit_gradients(
+    parameters: Sequence[Parameter], energies: Tensor, active: Tensor, limit: float
+) -> Tensor:
+    """Clip each replica's gradient to a norm, and silence replicas that are not finite, in place.
+
+    Arguments:
+        parameters: All lead with the replica dimension R; their `grad` is changed.
+        energies: The energy of each replica, `(R,)`.
+        active: Replicas that still train, bool `(R,)`; the gradient of others becomes zero.
+        limit: Largest gradient norm of a replica, positive.
+    Returns:
+        Whether each active replica is healthy, bool `(R,)`; true for inactive ones.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norms = torch.stack([torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients])
+    norm = torch.linalg.vector_norm(norms, dim=0)  # (R,)
+    healthy: Tensor = norm.isfinite() & energies.detach().isfinite()
+    scale = torch.where(healthy & active, (limit / (norm + 1e-12)).clamp(max=1), 0)
+    for gradient in gradients:
+        gradient.nan_to_num_(0, 0, 0).mul_(scale.view(-1, *(1,) * (gradient.dim() - 1)))
+    healthy |= ~active
+    return healthy
+
+
+def clear_optimizer_state(
+    optimizer: Optimizer, parameters: Sequence[Parameter], which: Tensor
+) -> None:
+    """Set the optimizer's memory of the replicas where `which`, bool `(R,)`, is true to zero.
+
+    State of a parameter's own shape is taken to be per entry; anything else, such as a step
+    count, is shared by all replicas and left alone.
+    """
+    for parameter in parameters:
+        for value in optimizer.state.get(parameter, {}).values():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                value[which] = 0

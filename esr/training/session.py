@@ -1,0 +1,135 @@
+"""The state of one training run: everything a checkpoint must hold to go on exactly."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from esr.errors import ConfigurationError, TrainingError
+from esr.models import BatchT, EnergyModel
+from esr.random import RandomStreams
+from esr.training.replicas import DivergenceAction, clear_optimizer_state
+
+__all__ = ["OptimizerFactory", "Session"]
+
+ValueT = TypeVar("ValueT")
+OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
+
+
+class Session(Generic[BatchT]):
+    """A model under training, its optimizer, its random streams and its replicas' health.
+
+    Arguments:
+        model: All its parameters must lead with its replica dimension R.
+        make_optimizer: Makes the optimizer from the parameters.
+        streams: Random streams, saved and restored with the rest.
+    Raises:
+        ConfigurationError: If a parameter does not lead with R.
+    """
+
+    def __init__(
+        self,
+        model: EnergyModel[BatchT],
+        make_optimizer: OptimizerFactory,
+        streams: RandomStreams,
+    ) -> None:
+        for name, parameter in model.named_parameters():
+            if parameter.dim() < 1 or parameter.shape[0] != model.replicas:
+                raise ConfigurationError(
+                    f"parameter '{name}' has shape {tuple(parameter.shape)}, but must lead with "
+                    f"the model's {model.replicas} replicas"
+                )
+        self.model, self.streams = model, streams
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(self.parameters)
+        device = self.parameters[0].device
+        self.step, self.phase = 0, -1
+        self.active = torch.ones(model.replicas, dtype=torch.bool, device=device)
+        self.healthy = self.active.clone()
+        self.diverged = torch.zeros(model.replicas, dtype=torch.long, device=device)
+        self._earlier_seconds, self._began, self._first_step = 0.0, time.monotonic(), 0
+
+    @property
+    def own_seconds(self) -> float:
+        """Time since this session began or resumed."""
+        return time.monotonic() - self._began
+
+    @property
+    def own_steps(self) -> int:
+        """Steps done since this session began or resumed."""
+        return self.step - self._first_step
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, earlier sessions included."""
+        return self._earlier_seconds + self.own_seconds
+
+    def care_for_replicas(self, action: DivergenceAction) -> None:
+        """Re-initialise or freeze the replicas that were unhealthy since the last call.
+
+        Raises:
+            TrainingError: If no replica is left.
+        """
+        if bool(self.healthy.all()):
+            return
+        ailing = ~self.healthy & self.active
+        self.diverged += ailing
+        if action is DivergenceAction.REINITIALISE:
+            self.model.reset_replicas(ailing, generator=self.streams["restarts"])
+        else:
+            self.active &= ~ailing
+        clear_optimizer_state(self.optimizer, self.parameters, ailing)
+        self.healthy = torch.ones_like(self.healthy)
+        if not bool(self.active.any()):
+            raise TrainingError(
+                f"all {self.model.replicas} replicas became non-finite by step {self.step} and "
+                "are frozen; lower the learning rate or the clip norm, or re-initialise instead"
+            )
+
+    def state(self) -> dict[str, object]:
+        """Everything needed to go on exactly, as tensors, numbers and containers of them."""
+        return {
+            "step": self.step,
+            "phase": self.phase,
+            "seconds": self.seconds,
+            "active": self.active,
+            "healthy": self.healthy,
+            "diverged": self.diverged,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "streams": self.streams.state_dict(),
+        }
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from a state that `state()` returned, in a session built the same way.
+
+        Raises:
+            ConfigurationError: If the state does not fit the model or the optimizer.
+        """
+        try:
+            self.model.load_state_dict(_typed(state, "model", dict))
+            self.optimizer.load_state_dict(_typed(state, "optimizer", dict))
+            self.streams.load_state_dict(_typed(state, "streams", dict))
+            self.active.copy_(_typed(state, "active", Tensor))
+            self.healthy.copy_(_typed(state, "healthy", Tensor))
+            self.diverged.copy_(_typed(state, "diverged", Tensor))
+        except (RuntimeError, ValueError) as error:
+            raise ConfigurationError(
+                f"the checkpoint does not fit this model and optimizer: {error}"
+            ) from error
+        self.step, self.phase = _typed(state, "step", int), _typed(state, "phase", int)
+        self._earlier_seconds = _typed(state, "seconds", float)
+        self._first_step, self._began = self.step, time.monotonic()
+
+
+def _typed(state: Mapping[str, object], name: str, kind: type[ValueT]) -> ValueT:
+    value = state.get(name)
+    if not isinstance(value, kind):
+        raise ConfigurationError(
+            f"the checkpoint's '{name}' must be of type {kind.__name__}, but is {value!r:.80}"
+        )
+    return value

@@ -1,0 +1,193 @@
+"""The trainer: one loop for every model that has an energy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+from esr.errors import ConfigurationError
+from esr.models import BatchT, Energy, EnergyModel
+from esr.random import RandomStreams
+from esr.training.checkpoint import Checkpoint
+from esr.training.interruption import Interruption
+from esr.training.objective import BatchSource, Objective, Progress, plain_energy
+from esr.training.phases import Phase, locate
+from esr.training.replicas import DivergenceAction, limit_gradients
+from esr.training.report import Callback, Report
+from esr.training.session import OptimizerFactory, Session
+
+__all__ = ["Trainer", "TrainingResult"]
+
+Validation = Callable[[EnergyModel[BatchT]], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How training ended; the trained parameters are in the model.
+
+    Arguments:
+        steps: Steps done.
+        seconds: Time spent training, earlier sessions included.
+        interrupted: Whether Ctrl-C ended it before its last step.
+        active: Replicas that trained to the end, bool `(R,)`.
+        diverged: How often each replica diverged, `(R,)`.
+    """
+
+    steps: int
+    seconds: float
+    interrupted: bool
+    active: Tensor
+    diverged: Tensor
+
+
+class Trainer:
+    """Lowers an objective by gradient steps through a schedule of phases.
+
+    Each step draws a batch, sums the replicas' energies, clips each replica's gradient, and
+    lets the optimizer step. A replica that becomes non-finite is re-initialised or frozen and
+    counted; the others do not notice. Ctrl-C ends training after the step under way.
+
+    Arguments:
+        phases: The schedule: names and phases in order, at least one.
+        optimizer: Makes the optimizer from the parameters; its learning rate is overwritten at
+            each step. Adam unless given.
+        objective: What a step lowers; the model's own energy unless given.
+        clip_norm: Largest norm of one replica's gradient, positive.
+        divergence: What to do with a replica that is not finite.
+        report_every: Steps between reports, and between looks at the replicas' health.
+    Raises:
+        ConfigurationError: If there is no phase, or a number is not positive.
+    """
+
+    def __init__(
+        self,
+        phases: Mapping[str, Phase],
+        optimizer: OptimizerFactory = Adam,
+        objective: Objective = plain_energy,
+        clip_norm: float = 5.0,
+        divergence: DivergenceAction = DivergenceAction.REINITIALISE,
+        report_every: int = 50,
+    ) -> None:
+        if not phases:
+            raise ConfigurationError("a schedule needs at least one phase, but has none")
+        if clip_norm <= 0 or report_every < 1:
+            raise ConfigurationError(
+                f"clip_norm must be positive and report_every at least 1, but they are "
+                f"{clip_norm} and {report_every}"
+            )
+        self.phases, self.optimizer, self.objective = dict(phases), optimizer, objective
+        self.clip_norm, self.divergence, self.report_every = clip_norm, divergence, report_every
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole schedule."""
+        return sum(phase.steps for phase in self.phases.values())
+
+    def fit(
+        self,
+        model: EnergyModel[BatchT],
+        source: BatchSource[BatchT],
+        streams: RandomStreams,
+        validate: Validation[BatchT] | None = None,
+        callbacks: Sequence[Callback[BatchT]] = (),
+        checkpoint: Checkpoint | None = None,
+    ) -> TrainingResult:
+        """Train the model in place, going on from the checkpoint if its file exists.
+
+        Arguments:
+            model: All its parameters lead with its replica dimension.
+            source: Gives the batch of each step.
+            streams: `gates` feeds relaxed choices, `restarts` re-initialisation.
+            validate: Gives each replica's validation error, `(R,)`; lower is better.
+            callbacks: Hear of progress every `report_every` steps.
+            checkpoint: Where to save state now and then, and at the end.
+        Raises:
+            ConfigurationError: If a parameter does not lead with R, or the checkpoint is of
+                another run.
+            TrainingError: If every replica has diverged and is frozen.
+        """
+        session = Session(model, self.optimizer, streams)
+        state = checkpoint.load(session.active.device) if checkpoint is not None else None
+        if state is not None:
+            session.restore(state)
+        interrupted = False
+        for callback in callbacks:
+            callback.started(self.total_steps, session.step)
+        try:
+            with Interruption() as interruption:
+                while session.step < self.total_steps and not interruption.requested:
+                    energies = self._step(session, source)
+                    if session.step % self.report_every == 0 or session.step == self.total_steps:
+                        session.care_for_replicas(self.divergence)
+                        self._report(session, energies, validate, callbacks)
+                    if checkpoint is not None and checkpoint.due():
+                        checkpoint.save(session.state())
+                interrupted = session.step < self.total_steps
+            if checkpoint is not None and session.own_steps > 0:
+                checkpoint.save(session.state())
+        finally:
+            model.eval()
+            for callback in callbacks:
+                callback.finished(interrupted)
+        return TrainingResult(
+            session.step, session.seconds, interrupted, session.active, session.diverged
+        )
+
+    def _step(self, session: Session[BatchT], source: BatchSource[BatchT]) -> Energy:
+        """One optimizer step; returns the energies before it."""
+        position = locate(self.phases, session.step)
+        phase = position.phase
+        if position.index > session.phase:
+            session.phase = position.index
+            if phase.prune is not None:
+                session.model.prune(phase.prune)
+        if not session.model.training:
+            session.model.train()
+        progress = Progress(session.step, position.index, session.step / self.total_steps)
+        energies = self.objective(
+            session.model, source.batch(progress), generator=session.streams["gates"]
+        )
+        structure_scale = phase.structure_at(position.fraction)
+        session.optimizer.zero_grad(set_to_none=True)
+        energies.total(structure_scale).backward()  # type: ignore[no-untyped-call]
+        session.healthy &= limit_gradients(
+            session.parameters,
+            energies.per_replica(structure_scale),
+            session.active,
+            self.clip_norm,
+        )
+        for group in session.optimizer.param_groups:
+            group["lr"] = phase.learning_rate_at(position.fraction)
+        session.optimizer.step()
+        session.step += 1
+        return energies
+
+    def _report(
+        self,
+        session: Session[BatchT],
+        energies: Energy,
+        validate: Validation[BatchT] | None,
+        callbacks: Sequence[Callback[BatchT]],
+    ) -> None:
+        position = locate(self.phases, session.step - 1)
+        session.model.eval()
+        with torch.no_grad():
+            error = validate(session.model) if validate is not None else energies.data
+            report = Report(
+                step=session.step,
+                total_steps=self.total_steps,
+                phase=position.name,
+                learning_rate=position.phase.learning_rate_at(position.fraction),
+                structure_scale=position.phase.structure_at(position.fraction),
+                data=energies.data.detach().cpu(),
+                structure=energies.structure.detach().cpu(),
+                validation=torch.where(session.active, error, torch.inf).cpu(),
+                diverged=session.diverged.cpu(),
+                seconds=session.seconds,
+                own_seconds=session.own_seconds,
+                own_steps=session.own_steps,
+            )
+            for callback in callbacks:
+                callback.reported(report, session.model)
