@@ -1,0 +1,1 @@
+"""Networks and learning methods that stand beside the energy core."""

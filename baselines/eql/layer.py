@@ -1,0 +1,92 @@
+"""A linear layer with replicas, a bias column, a structure term and a pruning mask."""
+
+import torch
+from torch import Generator, Tensor, nn
+
+from esr.models import ReplicaModule
+from esr.structure import StructureTerm
+
+__all__ = ["SparseLinear", "affine"]
+
+
+class SparseLinear(ReplicaModule):
+    """Weights `(R, out, in + 1)`, the last column being the bias, that can be pruned.
+
+    Arguments:
+        in_features: Number of inputs.
+        out_features: Number of outputs.
+        replicas: Number of parallel copies R.
+        structure: Price and relaxation of the weights.
+        initial_sd: Standard deviation of the initial weights, which are normal.
+        generator: Feeds the initial draw; its device is where the layer is made.
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        replicas: int,
+        structure: StructureTerm,
+        initial_sd: float,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape = (replicas, out_features, in_features + 1)
+        self.term, self.initial_sd = structure, initial_sd
+        weights, gate = self._fresh(generator)
+        self.weight = nn.Parameter(weights)
+        self.gate = nn.Parameter(gate) if gate is not None else None
+        self.register_buffer("mask", torch.ones_like(weights))
+
+    def acting_weights(self, *, sample: bool, generator: Generator | None = None) -> Tensor:
+        """The weights in force, `(R, out, in + 1)`; with `sample`, gates are drawn."""
+        weights = self.weight * self.mask
+        return self.term.acting_weights(weights, self.gate, sample=sample, generator=generator)
+
+    def price(self) -> Tensor:
+        """The structure energy of the layer, `(R,)`."""
+        return self.term.price(self.weight, self.gate, self.mask)
+
+    def prune(self, threshold: float) -> None:
+        """Set weights whose acting size is at most `threshold` to zero for good."""
+        with torch.no_grad():
+            weights, gate, mask = self.term.pruned(self.weight, self.gate, self.mask, threshold)
+            self.weight.copy_(weights)
+            self.mask.copy_(mask)
+            if self.gate is not None and gate is not None:
+                self.gate.copy_(gate)
+
+    def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
+        """Draw all replicas anew, keep those asked for, and lift their masks."""
+        chosen = which.view(-1, 1, 1)
+        weights, gate = self._fresh(generator)
+        with torch.no_grad():
+            self.weight.copy_(torch.where(chosen, weights.to(self.weight), self.weight))
+            self.mask.masked_fill_(chosen, 1)
+            if self.gate is not None and gate is not None:
+                self.gate.copy_(torch.where(chosen, gate.to(self.gate), self.gate))
+
+    def _fresh(self, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
+        device = generator.device if generator is not None else None
+        weights = torch.randn(self.shape, generator=generator, device=device) * self.initial_sd
+        return weights, self.term.initial_gate(self.shape, generator=generator)
+
+
+def affine(weights: Tensor, features: Tensor) -> Tensor:
+    """Apply weights with a bias column.
+
+    Arguments:
+        weights: `(R, out, in + 1)`.
+        features: `(in, N)`, the same for all replicas, or `(R, in, N)`.
+    Returns:
+        `(R, out, N)`.
+    """
+    matrix, bias = weights[..., :-1], weights[..., -1:]
+    if features.dim() == 2:
+        replicas, outputs, inputs = matrix.shape
+        product = matrix.reshape(-1, inputs) @ features  # one product for all replicas
+        return product.view(replicas, outputs, -1) + bias
+    return torch.baddbmm(bias, matrix, features)

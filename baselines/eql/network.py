@@ -1,0 +1,143 @@
+"""The equation learner network (EQL)."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Generator, Tensor, nn
+
+from baselines.eql.layer import SparseLinear, affine
+from baselines.eql.readout import read_network
+from baselines.eql.units import (
+    DEFAULT_UNITS,
+    UnitSpecification,
+    apply_units,
+    as_unit_groups,
+)
+from esr.equations import Expression
+from esr.errors import ConfigurationError
+from esr.models import SymbolicModel
+from esr.structure import SmoothedL05, StructureTerm
+
+__all__ = ["EQL"]
+
+
+class EQL(SymbolicModel):
+    r"""Equation learner: layers of primitives joined by sparse linear maps.
+
+    .. math:: h_l = f(W_l [h_{l-1}, 1]), \quad y = W_{L+1} [h_L, 1]
+
+    With `replicas=None` it maps `(*, in_features)` to `(*, out_features)`, a drop-in for any
+    torch layer; add `structure()` to the loss to make it sparse. With a number, R copies are
+    trained side by side and outputs lead with R.
+
+    Arguments:
+        in_features: Number of inputs D, at least 1.
+        out_features: Number of outputs O, at least 1.
+        hidden: The units of each hidden layer: a mapping of primitive names to counts or a
+            sequence of `UnitGroup`. Two layers of `DEFAULT_UNITS` unless given.
+        structure: What weights cost; smoothed L0.5 unless given.
+        replicas: None, or the number of parallel copies R, at least 1.
+        initial_sd: Standard deviation of the initial weights.
+        generator: Feeds the initial draw; torch's default generator unless given.
+    Raises:
+        ConfigurationError: If a size is not positive.
+    Source: Kim et al. (2020), https://arxiv.org/abs/1912.04825. Deviation: a bias in each layer
+        takes the place of constant units.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        hidden: Sequence[UnitSpecification] = (DEFAULT_UNITS, DEFAULT_UNITS),
+        structure: StructureTerm | None = None,
+        replicas: int | None = None,
+        initial_sd: float = 0.3,
+        generator: Generator | None = None,
+    ) -> None:
+        sizes = {"in_features": in_features, "out_features": out_features}
+        for name, size in (sizes | {"replicas": 1 if replicas is None else replicas}).items():
+            if size < 1:
+                raise ConfigurationError(f"{name} must be at least 1, but is {size}")
+        if not initial_sd > 0:
+            raise ConfigurationError(f"initial_sd must be positive, but is {initial_sd}")
+        super().__init__(replicas or 1)
+        self.in_features, self.out_features = in_features, out_features
+        self.leads_with_replicas = replicas is not None
+        self.hidden = [
+            as_unit_groups(units, f"hidden[{index}]") for index, units in enumerate(hidden)
+        ]
+        term = structure if structure is not None else SmoothedL05()
+        widths = [in_features] + [sum(g.count for g in groups) for groups in self.hidden]
+        operands = [sum(g.operands for g in groups) for groups in self.hidden] + [out_features]
+        self.layers = nn.ModuleList(
+            SparseLinear(width, count, self.replicas, term, initial_sd, generator=generator)
+            for width, count in zip(widths, operands, strict=True)
+        )
+
+    def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
+        """The network with its gates drawn (in training mode) or at their mode."""
+        weights = [
+            layer.acting_weights(sample=self.training, generator=generator)
+            for layer in self._sparse_layers()
+        ]
+
+        def function(inputs: Tensor) -> Tensor:
+            features = inputs.mT  # (D, N) or (R, D, N): samples last, so units are slices
+            for matrix, groups in zip(weights[:-1], self.hidden, strict=True):
+                features = apply_units(groups, affine(matrix, features))  # (R, H, N)
+            return affine(weights[-1], features).mT  # (R, N, O)
+
+        return function
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs `(R, N, O)` for `(N, D)` or `(R, N, D)`; `(*, O)` for `(*, D)` if plain."""
+        if inputs.shape[-1] != self.in_features:
+            raise ValueError(
+                f"EQL expects {self.in_features} features in the last dimension, but the input "
+                f"has shape {tuple(inputs.shape)}"
+            )
+        if self.leads_with_replicas:
+            return self.draw()(inputs)
+        outputs = self.draw()(inputs.reshape(-1, self.in_features))[0]
+        return outputs.reshape(*inputs.shape[:-1], self.out_features)
+
+    def structure(self) -> Tensor:
+        """Price of the weights, `(R,)`."""
+        layers = self._sparse_layers()
+        price = layers[0].price()
+        for layer in layers[1:]:
+            price = price + layer.price()
+        return price
+
+    def prune(self, threshold: float) -> None:
+        """Drop weights whose acting size is at most `threshold`, for good."""
+        for layer in self._sparse_layers():
+            layer.prune(threshold)
+
+    def expressions(
+        self, variables: Sequence[str], threshold: float = 0.0
+    ) -> list[list[Expression]]:
+        """The equations the network spells, unsimplified: `result[replica][output]`.
+
+        Arguments:
+            variables: Names of the D inputs.
+            threshold: Weights of at most this size are left out of the text.
+        Raises:
+            ValueError: If the number of names differs from D, or a weight is not finite.
+        """
+        if len(variables) != self.in_features:
+            raise ValueError(
+                f"expected {self.in_features} variable names, but got {len(variables)}: "
+                f"{list(variables)}"
+            )
+        weights = [
+            layer.acting_weights(sample=False).detach().double().cpu()
+            for layer in self._sparse_layers()
+        ]
+        return [
+            read_network([w[replica] for w in weights], self.hidden, variables, threshold)
+            for replica in range(self.replicas)
+        ]
+
+    def _sparse_layers(self) -> list[SparseLinear]:
+        return [layer for layer in self.layers if isinstance(layer, SparseLinear)]
