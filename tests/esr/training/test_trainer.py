@@ -154,8 +154,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     trainer.fit(Bowl(), Source(), RandomStreams(0), checkpoint=Checkpoint(path, identity="a"))
     with pytest.raises(ConfigurationError, match="written by a run with other settings"):
         trainer.fit(Bowl(), Source(), RandomStreams(0), checkpoint=Checkpoint(path, identity="b"))
+    other = Checkpoint(path, identity="a")
     with pytest.raises(ConfigurationError, match="does not fit this model"):
-        other = Checkpoint(path, identity="a")
         trainer.fit(Bowl(replicas=5), Source(), RandomStreams(0), checkpoint=other)
 
 

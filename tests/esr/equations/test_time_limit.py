@@ -1,0 +1,66 @@
+import threading
+import time
+
+import pytest
+
+from esr.equations import TimeLimitExceeded, run_with_time_limit
+
+
+def test_result_and_exception_come_through() -> None:
+    assert run_with_time_limit(lambda: 42, 5.0) == 42
+    assert run_with_time_limit(lambda: 42, float("inf")) == 42
+    with pytest.raises(ZeroDivisionError):
+        run_with_time_limit(lambda: 1 // 0, 5.0)
+
+
+def spin(counter: list[int]) -> None:
+    while True:
+        counter[0] += 1
+
+
+def test_endless_work_is_stopped() -> None:
+    counter = [0]
+    start = time.monotonic()
+    with pytest.raises(TimeLimitExceeded, match=r"no result within 0\.1 seconds"):
+        run_with_time_limit(lambda: spin(counter), 0.1)
+    assert time.monotonic() - start < 2.0  # 0.1 s, and room for a busy machine
+    time.sleep(0.05)
+    count = counter[0]
+    time.sleep(0.05)
+    assert counter[0] == count
+    assert not any(thread.name == "time-limited" for thread in threading.enumerate())
+
+
+def test_handlers_of_exceptions_do_not_keep_work_alive() -> None:
+    def stubborn() -> None:
+        while True:
+            try:
+                spin([0])
+            except Exception:
+                continue
+
+    with pytest.raises(TimeLimitExceeded):
+        run_with_time_limit(stubborn, 0.05)
+    assert not any(thread.name == "time-limited" for thread in threading.enumerate())
+
+
+def test_it_works_from_other_threads() -> None:
+    outcomes: list[str] = []
+
+    def work() -> None:
+        try:
+            run_with_time_limit(lambda: spin([0]), 0.05)
+        except TimeLimitExceeded:
+            outcomes.append("stopped")
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert outcomes == ["stopped"] * 3
+
+
+def test_limit_must_be_positive() -> None:
+    with pytest.raises(ValueError, match=r"above 0 seconds, but is 0"):
+        run_with_time_limit(lambda: 1, 0)
