@@ -44,10 +44,17 @@ class TrajectoryEncoder(nn.Module):
         for name, size in (sizes | {"filters": filters, "kernel": kernel}).items():
             if size < 1:
                 raise ConfigurationError(f"encoder {name} must be at least 1, but is {size}")
-        self.kernel = kernel
+        self.channels, self.latents, self.filters, self.kernel = channels, latents, filters, kernel
         self.convolution = ReplicaLinear(kernel * channels, filters, replicas, generator=generator)
         self.dense = ReplicaLinear(filters, filters, replicas, generator=generator)
         self.head = ReplicaLinear(filters, latents, replicas, generator=generator)
+
+    def replica(self, index: int) -> "TrajectoryEncoder":
+        """A copy of one replica, as an encoder with R = 1."""
+        copy = TrajectoryEncoder(self.channels, self.latents, 1, self.filters, self.kernel)
+        state = {name: value[index : index + 1] for name, value in self.state_dict().items()}
+        copy.to(next(self.parameters())).load_state_dict(state)
+        return copy
 
     def forward(self, observed: Tensor) -> Tensor:
         """Latents `(R, N, L)` of observed trajectories `(N, T, C)`, T at least the kernel."""

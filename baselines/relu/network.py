@@ -1,6 +1,7 @@
 """A plain ReLU network with replicas."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
@@ -42,8 +43,7 @@ class ReLUNetwork(FunctionModel):
             )
         super().__init__(replicas or 1)
         self.layers = nn.ModuleList(
-            ReplicaLinear(a, b, self.replicas, generator=generator)
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            ReplicaLinear(a, b, self.replicas, generator=generator) for a, b in pairwise(widths)
         )
 
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:

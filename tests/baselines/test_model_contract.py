@@ -11,7 +11,7 @@ from baselines.eql import EQL, PAPER_UNITS, NoStructure, RelaxedL0, SmoothedL05
 from baselines.relu import ReLUNetwork
 from esr.models import Batch, FunctionModel, SymbolicModel
 
-D, O, R, N = 3, 2, 4, 7
+D, OUT, R, N = 3, 2, 4, 7
 ALL_UNITS = {"identity": 1, "square": 1, "sin": 1, "exp": 1, "sigmoid": 1, "mul": 2, "cube": 1}
 
 MODELS: dict[str, Callable[..., FunctionModel]] = {
@@ -26,13 +26,13 @@ MODELS: dict[str, Callable[..., FunctionModel]] = {
 
 def make(name: str, seed: int = 0) -> FunctionModel:
     generator = Generator().manual_seed(seed)
-    return MODELS[name](in_features=D, out_features=O, replicas=R, generator=generator).double()
+    return MODELS[name](in_features=D, out_features=OUT, replicas=R, generator=generator).double()
 
 
 def batch() -> Batch:
     generator = Generator().manual_seed(9)
     x = torch.randn(N, D, generator=generator, dtype=torch.float64)
-    return Batch(x, torch.randn(N, O, generator=generator, dtype=torch.float64))
+    return Batch(x, torch.randn(N, OUT, generator=generator, dtype=torch.float64))
 
 
 @pytest.fixture(params=MODELS)
@@ -43,7 +43,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def test_outputs_lead_with_replicas(name: str) -> None:
     model, x = make(name).eval(), batch().inputs
     shared = model(x)
-    assert shared.shape == (R, N, O)
+    assert shared.shape == (R, N, OUT)
     torch.testing.assert_close(model(x.expand(R, N, D)), shared)
 
 

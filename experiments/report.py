@@ -1,0 +1,90 @@
+"""Tables of what runs found: `python -m experiments.report FOLDER`.
+
+Reads every `result.json` below the folder and prints one Markdown table for each task.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from esr.equations import Expression
+from experiments.record import RESULT
+
+__all__ = ["main", "read_records", "task_table"]
+
+Record = Mapping[str, object]
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All records below a folder, sorted by task, model and seed.
+
+    Raises:
+        ValueError: If there is none, or one cannot be read.
+    """
+    records = []
+    for path in sorted(folder.rglob(RESULT)):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not a record of a run: {error}") from error
+        records.append(record)
+    if not records:
+        raise ValueError(f"there is no {RESULT} below {folder}; name the folder of the runs")
+    return sorted(records, key=lambda r: (str(r["task"]), str(r["model"]), int(str(r["seed"]))))
+
+
+def task_table(records: Sequence[Record]) -> str:
+    """A Markdown table of the records of one task: a row each, metrics and equations."""
+    metrics = list(dict.fromkeys(name for record in records for name in _part(record, "metrics")))
+    names = list(dict.fromkeys(n for record in records for n in _part(record, "expressions")))
+    rows = [["model", "seed", *metrics, *names, "seconds"]]
+    for record in records:
+        numbers, texts = _part(record, "metrics"), _part(record, "expressions")
+        rows.append(
+            [
+                str(record["model"]),
+                str(record["seed"]),
+                *(_number(numbers.get(name)) for name in metrics),
+                *(_equation(texts.get(name)) for name in names),
+                _number(record["seconds"]),
+            ]
+        )
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where runs were written, such as outputs")
+    try:
+        records = read_records(parser.parse_args().folder)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    for task in dict.fromkeys(str(record["task"]) for record in records):
+        print(f"## {task}\n")
+        print(task_table([record for record in records if record["task"] == task]) + "\n")
+
+
+def _part(record: Record, name: str) -> Mapping[str, object]:
+    part = record.get(name, {})
+    return part if isinstance(part, dict) else {}
+
+
+def _number(value: object) -> str:
+    if not isinstance(value, (int, float)):
+        return ""
+    if value >= 0.9995 and value < 1:
+        return f"{value:.6f}"  # a correlation: its distance from 1 is what matters
+    return f"{value:.3g}"
+
+
+def _equation(text: object) -> str:
+    return f"`{Expression.parse(text):.5g}`" if isinstance(text, str) else ""
+
+
+if __name__ == "__main__":
+    main()

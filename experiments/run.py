@@ -1,0 +1,191 @@
+"""Run one task with one model: `python -m experiments.run +task=NAME [model=NAME] [key=value]`.
+
+Everything a run writes lies in one folder: `result.json`, the resolved configuration,
+`checkpoint.pt`, TensorBoard events and figures.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from esr.errors import ConfigurationError, TrainingError
+from esr.random import RandomStreams
+from esr.training import Callback, Checkpoint, Trainer, TrainingResult
+from experiments.arguments import CONFIGS, UsageError, prepare_arguments
+from experiments.console import progress_display, show_conclusion
+from experiments.record import write_result
+from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
+from experiments.tensorboard import TensorBoardLog
+
+__all__ = ["main", "run"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens, and what it is called."""
+
+    folder: Path
+    device: torch.device
+    console: Console
+    task: str
+    model: str
+    reference: str
+
+    @property
+    def title(self) -> str:
+        """Short name of the run for the console."""
+        return f"{self.task} {self.model}"
+
+
+def run(config: DictConfig) -> bool:
+    """Train, conclude and record as the configuration says; returns whether it was interrupted.
+
+    Raises:
+        ValueError: If a setting or the data cannot be used; nothing has been trained then.
+    """
+    place = _place(config)
+    streams = RandomStreams(config.seed, place.device)
+    torch.set_num_threads(_at_least_one("threads", config.threads))
+    task: Task[object] = instantiate(config.task, _convert_="all")
+    trainer: Trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
+    task.prepare(streams, place.device)
+    log = TensorBoardLog(place.folder, task.describe)
+    display = progress_display(place.console, place.title)
+    found, result = _train("model", config, task, trainer, streams, place, [display, log])
+    reference, interrupted = None, result.interrupted
+    if config.get("reference") and place.model != place.reference and not interrupted:
+        streams = RandomStreams(config.seed, place.device)
+        display = progress_display(place.console, f"{place.reference} for reference")
+        reference, other = _train("reference", config, task, trainer, streams, place, [display])
+        interrupted = other.interrupted
+    conclusion = task.conclude(found, reference)
+    counted = {**conclusion.metrics, "diverged": float(result.diverged.sum())}
+    conclusion = replace(conclusion, metrics=counted)
+    _record(config, place, result, conclusion, interrupted)
+    log.conclude(conclusion, _hyperparameters(config, place), result.steps)
+    show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
+    if interrupted:
+        print(f"go on with it: python -m experiments.run resume={place.folder}")
+    return interrupted
+
+
+def _train(
+    name: str,
+    config: DictConfig,
+    task: Task[object],
+    trainer: Trainer,
+    streams: RandomStreams,
+    place: Place,
+    callbacks: Sequence[Callback[object]],
+) -> tuple[Contender[object], TrainingResult]:
+    """Train what the configuration has under `name`, going on from its checkpoint if any."""
+    make_model: ModelFactory = instantiate(config[name], _convert_="all")
+    model = task.build(make_model, _at_least_one("replicas", config.replicas), streams)
+    model.to(place.device)
+    file = "checkpoint.pt" if name == "model" else f"checkpoint-{name}.pt"
+    identity = OmegaConf.to_yaml(config, resolve=True)
+    checkpoint = Checkpoint(place.folder / file, config.checkpoint_seconds, identity)
+    result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint)
+    label = place.model if name == "model" else place.reference
+    return Contender(label, model, result.active), result
+
+
+def _record(
+    config: DictConfig,
+    place: Place,
+    result: TrainingResult,
+    conclusion: Conclusion,
+    interrupted: bool,
+) -> None:
+    write_result(
+        place.folder,
+        task=place.task,
+        model=place.model,
+        seed=config.seed,
+        seconds=result.seconds,
+        status="interrupted" if interrupted else "finished",
+        metrics=conclusion.metrics,
+        expressions=conclusion.expressions,
+    )
+    for name, figure in conclusion.figures.items():
+        figure.savefig(place.folder / f"{name}.png", dpi=120)
+    resolved = OmegaConf.to_yaml(config, resolve=True)
+    (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
+
+
+def _place(config: DictConfig) -> Place:
+    hydra_config = HydraConfig.get()
+    choices: dict[str, str] = hydra_config.runtime.choices
+    folder, device = Path(hydra_config.runtime.output_dir), _device(config.device)
+    names = (choices[group] for group in ("task", "model", "reference"))
+    return Place(folder, device, Console(), *names)
+
+
+def _hyperparameters(config: DictConfig, place: Place) -> dict[str, str | int]:
+    """The same keys for every method, so that TensorBoard can lay runs side by side."""
+    named: dict[str, str | int] = {"task": place.task, "model": place.model}
+    return named | {"seed": config.seed, "replicas": config.replicas, "device": config.device}
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"device={name} cannot be used here ({reason}); device=cpu works everywhere"
+        ) from error
+    return device
+
+
+def _at_least_one(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} must be an integer of at least 1, but is {value!r}")
+    return value
+
+
+def _job(config: DictConfig) -> None:
+    """One run under Hydra; errors a user can mend become one line and exit status 2."""
+    try:
+        interrupted = run(config)
+    except InstantiationException as error:
+        sys.exit(_complain(str(error.__cause__ or error)))
+    except (ValueError, TrainingError) as error:
+        sys.exit(_complain(str(error)))
+    except KeyboardInterrupt:
+        folder = HydraConfig.get().runtime.output_dir
+        _complain(f"interrupted; go on with it: python -m experiments.run resume={folder}")
+        sys.exit(INTERRUPTED)
+    if interrupted:
+        sys.exit(INTERRUPTED)
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Entry point of `python -m experiments.run`."""
+    try:
+        sys.argv[1:] = prepare_arguments(sys.argv[1:])
+    except UsageError as error:
+        sys.exit(_complain(str(error)))
+    hydra.main(config_path=str(CONFIGS), config_name="config", version_base="1.3")(_job)()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tasks: data and the wiring around a symbolic core."""

@@ -1,0 +1,91 @@
+"""Imports only point down: the house as docs/architecture.md draws it, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Each entry may import itself and the entries above it, except where FORBIDDEN says otherwise.
+LAYERS = [
+    "esr.errors",
+    "esr.random",
+    "esr.equations",
+    "esr.relaxation",
+    "esr.structure",
+    "esr.metrics",
+    "esr.models",
+    "esr.problem",
+    "esr.expression_model",
+    "esr.finishing",
+    "esr.training",
+    "esr",
+    "baselines.linear",
+    "baselines.relu",
+    "baselines.eql",
+    "baselines.dynamics",
+    "baselines",
+    "experiments",
+]
+FORBIDDEN = {("baselines.dynamics", "baselines.eql"), ("baselines.eql", "baselines.relu")}
+ONLY_IN_EXPERIMENTS = {"hydra", "omegaconf", "tensorboard", "matplotlib", "rich"}
+
+
+def layer_of(module: str) -> str:
+    matches = [layer for layer in LAYERS if module == layer or module.startswith(layer + ".")]
+    return max(matches, key=len)
+
+
+def imports_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            found.add(node.module)
+    return found
+
+
+def sources() -> list[Path]:
+    return sorted(
+        path
+        for package in ("esr", "baselines", "experiments")
+        for path in (ROOT / package).rglob("*.py")
+    )
+
+
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_imports_point_down(path: Path) -> None:
+    here = layer_of(module_name(path))
+    for imported in imports_of(path):
+        top = imported.partition(".")[0]
+        if top in ONLY_IN_EXPERIMENTS:
+            assert here == "experiments", f"{here} imports {imported}"
+        if top in ("esr", "baselines", "experiments"):
+            there = layer_of(imported)
+            assert LAYERS.index(there) <= LAYERS.index(here), f"{here} imports {imported}"
+            assert (here, there) not in FORBIDDEN
+
+
+def test_esr_imports_no_baseline() -> None:
+    for path in (ROOT / "esr").rglob("*.py"):
+        assert not any(
+            name.partition(".")[0] in ("baselines", "experiments") for name in imports_of(path)
+        ), path
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_module_has_one_subject(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "split at 400 lines"
+    assert ast.get_docstring(ast.parse(text)), "says in its docstring what it is for"
+    assert path.stem not in {"utils", "helpers", "misc", "common"}
