@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from esr.equations import STANDARD, Call, Expression, fit_constants
+from esr.equations import STANDARD, Call, ConstantFit, Expression, fit_constants
 
 __all__ = ["Finished", "eliminate_terms"]
+
+_FULL_STEPS, _RANKING_STEPS, _WORTH_A_FIT = 30, 8, 3
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,37 @@ def eliminate_terms(
     """
     if expression.complexity > max_complexity:
         return None
-    fit = fit_constants(expression, inputs, target)
+    fit = fit_constants(expression, inputs, target, steps=_FULL_STEPS)
     if not math.isfinite(fit.mse):
         return None
     limit = fit.mse + (tolerance * float(target.std())) ** 2
-    while True:
-        shorter = [fit_constants(v, inputs, target) for v in _without_one_term(fit.expression)]
-        shorter = [candidate for candidate in shorter if candidate.mse <= limit]
-        if not shorter:
-            return Finished(fit.expression, fit.mse)
-        fit = min(shorter, key=lambda candidate: candidate.mse)
+    while (shorter := _best_shorter(fit.expression, inputs, target, limit)) is not None:
+        fit = shorter
+    fit = fit_constants(fit.expression, inputs, target)
+    return Finished(fit.expression, fit.mse)
+
+
+def _best_shorter(
+    expression: Expression, inputs: Mapping[str, Tensor], target: Tensor, limit: float
+) -> ConstantFit | None:
+    """The best fit within the limit that lacks one term, or None.
+
+    A few steps rank the candidates; only the best of them are worth a full fit.
+    """
+    ranked = sorted(
+        (
+            fit_constants(variant, inputs, target, steps=_RANKING_STEPS)
+            for variant in _without_one_term(expression)
+        ),
+        key=lambda fit: fit.mse,
+    )
+    for candidate in ranked[:_WORTH_A_FIT]:
+        if candidate.mse <= limit:
+            return candidate
+        full = fit_constants(candidate.expression, inputs, target, steps=_FULL_STEPS)
+        if full.mse <= limit:
+            return full
+    return None
 
 
 def _without_one_term(expression: Expression) -> list[Expression]:

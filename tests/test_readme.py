@@ -1,0 +1,46 @@
+"""README is executed: its Python recipes run, its commands are commands."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from experiments.arguments import prepare_arguments
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+RECIPES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = [
+    line for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines()
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_a_recipe_prints_what_it_says(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "recipe.py"
+    file.write_text(recipe, encoding="utf-8")
+    runpy.run_path(str(file))
+    printed = capsys.readouterr().out.splitlines()
+    for words in re.findall(r"print\(.*\)  # (.*)", recipe):
+        assert any(line.startswith(words) for line in printed), (words, printed)
+
+
+def test_the_two_commands_lead_and_are_targets_of_make() -> None:
+    assert COMMANDS[:2] == ["make run", "make test"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in COMMANDS[:2]:
+        assert f"\n{command.removeprefix('make ')}:" in makefile
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if "experiments.run +" in c or "experiments.run -m" in c]
+)
+def test_a_run_in_the_text_is_one_the_program_accepts(command: str) -> None:
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "experiments.run"]
+    assert prepare_arguments(words[3:])
