@@ -7,13 +7,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from esr.equations import Expression
 from esr.models import BatchT, EnergyModel
 from esr.training import Report
+from experiments.record import RESULT
 from experiments.tasks.task import Conclusion
 
 __all__ = ["PlainProgress", "TerminalProgress", "progress_display", "show_conclusion"]
 
 SECONDS_BETWEEN_LINES = 5.0
+LARGEST_SHOWN = 100
 
 
 def progress_display(console: Console, title: str) -> "TerminalProgress | PlainProgress":
@@ -92,12 +95,18 @@ def show_conclusion(
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, expression in conclusion.expressions.items():
-        table.add_row(name, f"{expression:.5g}", style="bold")
+        table.add_row(name, _shown(expression), style="bold")
     for label, value in conclusion.summary:
         table.add_row(label, value)
     console.print(table)
     console.print(f"record and figures: {folder}", soft_wrap=True, highlight=False)
     console.print(f"compare runs: tensorboard --logdir {outputs}", soft_wrap=True, highlight=False)
+
+
+def _shown(expression: Expression) -> str:
+    if expression.complexity <= LARGEST_SHOWN:
+        return f"{expression:.5g}"
+    return f"an equation of {expression.complexity} nodes, in {RESULT}"
 
 
 def _state(report: Report) -> str:

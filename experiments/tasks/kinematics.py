@@ -167,7 +167,7 @@ class Kinematics:
         law = find_law(
             precise, errors, self.training, self.horizon, self.finalists, self.tolerance
         )
-        if law.equations and self.refinement > 0:
+        if law.equations and law.finished and self.refinement > 0:
             batch = _batch(self.training, self.horizon, torch.float64)
             law = refine_law(law, precise, self.training, batch, self.refinement)
         return law

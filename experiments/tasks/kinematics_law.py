@@ -18,6 +18,8 @@ __all__ = ["OUTPUTS", "VARIABLES", "Law", "find_law", "refine_law"]
 
 VARIABLES = ("d", "v", "z")
 OUTPUTS = ("d_next", "v_next")
+_LARGEST_READING = 300
+"""Nodes of an equation, as read from the network, that is worth finishing."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Law:
         encode: Latents `(N, 1)` of observed trajectories `(N, T, 2)`.
         step: Next states `(N, 2)` from states and latents `(N, 3)`.
         equations: The equations of `step`, in order of `OUTPUTS`; empty for a plain network.
+        finished: False if the network was too large to be read as more than it is, as happens
+            when training is interrupted before anything was pruned.
     """
 
     replica: int
     encode: Callable[[Tensor], Tensor]
     step: Callable[[Tensor], Tensor]
     equations: tuple[Expression, ...] = ()
+    finished: bool = True
 
 
 def find_law(
@@ -76,8 +81,8 @@ def find_law(
         if result is not None:
             finished.append((replica, *result))
     if not finished:
-        equations = tuple(simplify(e) for e in readings[best])
-        return Law(best, _encoder(model, best), _stepper(equations), equations)
+        equations = tuple(readings[best])
+        return Law(best, _encoder(model, best), _stepper(equations), equations, finished=False)
     losses = torch.stack([loss for _, _, loss in finished])  # (candidates, 2)
     good = (losses <= losses.min(0).values + (tolerance * spread) ** 2).all(1)
     usable = [f for f, g in zip(finished, good.tolist(), strict=True) if g] or finished
@@ -140,7 +145,9 @@ def refine_law(
 def _finish(
     equations: Sequence[Expression], inputs: dict[str, Tensor], targets: Tensor, tolerance: float
 ) -> tuple[tuple[Expression, ...], Tensor] | None:
-    """Shortened and refitted equations and their mean squared errors `(2,)`."""
+    """Shortened and refitted equations and their mean squared errors `(2,)`, if not too large."""
+    if any(equation.complexity > _LARGEST_READING for equation in equations):
+        return None
     results = []
     for equation, target in zip(equations, targets.unbind(1), strict=True):
         result = eliminate_terms(simplify(equation), inputs, target, tolerance=tolerance)
