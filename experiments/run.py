@@ -70,6 +70,7 @@ def run(config: DictConfig) -> bool:
         display = progress_display(place.console, f"{place.reference} for reference")
         reference, other = _train("reference", config, task, trainer, streams, place, [display])
         interrupted = other.interrupted
+    print(f"{place.title}: reading the best replicas", flush=True)
     conclusion = task.conclude(found, reference)
     counted = {**conclusion.metrics, "diverged": float(result.diverged.sum())}
     conclusion = replace(conclusion, metrics=counted)
