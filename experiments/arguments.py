@@ -7,6 +7,7 @@ model or key is refused with the nearest valid names.
 
 import inspect
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     if any(text.startswith("resume=") for text in overrides):
         return _resumed(flags, overrides)
     folders = _config_folders(flags)
+    overrides = [_quoted(text) for text in overrides]
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
     except HydraException as error:
@@ -69,6 +71,18 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     completed = _complete_settings(settings, chosen, folders)
     swept = [texts[0] if len(texts) == 1 else _joined(texts) for texts in chosen]
     return [*flags, *swept, *completed]
+
+
+def _quoted(text: str) -> str:
+    """An override whose value Hydra's grammar cannot read, such as a formula, in quotes."""
+    key, equals, value = text.partition("=")
+    try:
+        OverridesParser.create().parse_override(text)
+    except HydraException:
+        if equals and re.fullmatch(r"[\w.+]+", key):
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            return f"{key}='{escaped}'"
+    return text
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -122,10 +136,16 @@ def _check_names(group: str, names: Sequence[str], folders: Sequence[Path]) -> N
 
 def _list_of_tasks(folders: Sequence[Path]) -> str:
     lines = ["name a task with +task=NAME:"]
-    for name, path in _options("task", folders).items():
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
-        lines.append(f"  {name:<14}{first.lstrip('# ') if first.startswith('#') else ''}")
+    lines += [f"  {n:<14}{_description(p)}" for n, p in _options("task", folders).items()]
     return "\n".join([*lines, "for instance: python -m experiments.run +task=kinematics"])
+
+
+def _description(path: Path) -> str:
+    """The first comment line of a configuration file, besides Hydra's package line."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") and not line.startswith("# @package"):
+            return line.lstrip("# ")
+    return ""
 
 
 def _complete_settings(

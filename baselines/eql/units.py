@@ -10,7 +10,14 @@ from torch import Tensor
 from esr.equations import STANDARD, Primitive
 from esr.errors import ConfigurationError
 
-__all__ = ["DEFAULT_UNITS", "PAPER_UNITS", "UnitGroup", "apply_units", "as_unit_groups"]
+__all__ = [
+    "DEFAULT_UNITS",
+    "PAPER_UNITS",
+    "UnitGroup",
+    "apply_units",
+    "as_unit_groups",
+    "paper_layers",
+]
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,30 @@ PAPER_UNITS: tuple[UnitGroup, ...] = (
     UnitGroup(STANDARD["identity"], 4),
     UnitGroup(STANDARD["square"], 4),
     UnitGroup(STANDARD["sin"].scaled(input_scale=4 * math.pi), 2),
-    UnitGroup(STANDARD["exp"].scaled(output_scale=1 / math.e, output_shift=-1 / math.e), 2),
+    UnitGroup(
+        STANDARD["exp"].scaled(output_scale=1 / math.e, output_shift=-1 / math.e, input_limit=5.0),
+        2,
+    ),
     UnitGroup(STANDARD["sigmoid"].scaled(input_scale=20), 2),
     UnitGroup(STANDARD["mul"].scaled(output_scale=10), 2),
 )
 """The hidden layer of Kim et al. (2020), https://arxiv.org/abs/1912.04825, for L0.5.
 
-Deviation: its two constant units are the bias that every layer here has."""
+Deviations: its two constant units are the bias that every layer here has; the argument of exp is
+limited to 5 in training."""
+
+
+def paper_layers(layers: int = 2) -> list[tuple[UnitGroup, ...]]:
+    """Several hidden layers of `PAPER_UNITS`, for a configuration file.
+
+    Arguments:
+        layers: How many, at least 1.
+    Raises:
+        ConfigurationError: If `layers < 1`.
+    """
+    if layers < 1:
+        raise ConfigurationError(f"layers must be at least 1, but is {layers}")
+    return [PAPER_UNITS] * layers
 
 
 def as_unit_groups(specification: UnitSpecification, place: str) -> tuple[UnitGroup, ...]:

@@ -1,7 +1,7 @@
 """Fitting the constants of an expression to data."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +45,7 @@ def fit_constants(
     steps: int = 100,
     tolerance: float = 1e-12,
     exponents: bool = False,
+    keep: Sequence[bool] | None = None,
 ) -> ConstantFit:
     r"""Refit the constants of an expression by least squares, from their present values.
 
@@ -62,6 +63,8 @@ def fit_constants(
         steps: Largest number of Levenberg-Marquardt steps, at least 1.
         tolerance: Relative size of a step at which the fit has converged.
         exponents: Whether exponents that are not whole numbers are fitted too.
+        keep: For each constant, in the order of `Expression.constants`, whether it is held at
+            its value; none besides exponents if `None`.
     Raises:
         DataError: If a shape is wrong or a number is not finite.
         ValueError: If a variable has no input, or a setting is out of range.
@@ -69,7 +72,10 @@ def fit_constants(
     check_variables(expression, tuple(inputs))
     values = [inputs[name] for name in expression.variables]
     _check_data(dict(zip(expression.variables, values, strict=True)), target, weights)
-    problem = _Problem(expression, values, target, weights, exponents)
+    is_fixed = fixed_constants(expression, all_exponents=not exponents)
+    if keep is not None:
+        is_fixed = tuple(a or b for a, b in zip(is_fixed, keep, strict=True))
+    problem = _Problem(expression, values, target, weights, is_fixed)
     start = problem.start
     result = levenberg_marquardt(problem.residuals, start, steps=steps, tolerance=tolerance)
     share = target.numel() / problem.total_weight
@@ -93,7 +99,7 @@ class _Problem:
         values: One tensor `(N,)` per variable of the expression, in order.
         target: Values to fit, `(N,)`.
         weights: Weights `(N,)` or `None`.
-        exponents: Whether exponents that are not whole numbers are free.
+        is_fixed: Which constants are held at their values.
     """
 
     def __init__(
@@ -102,9 +108,9 @@ class _Problem:
         values: list[Tensor],
         target: Tensor,
         weights: Tensor | None,
-        exponents: bool,
+        is_fixed: Sequence[bool],
     ) -> None:
-        self._is_fixed = fixed_constants(expression, all_exponents=not exponents)
+        self._is_fixed = is_fixed
         self._evaluator = Evaluator(expression, expression.variables)
         self._values = [value.detach().double() for value in values]
         self._target = target.detach().double()

@@ -62,3 +62,11 @@ def test_resuming_takes_the_settings_of_the_run(tmp_path: Path) -> None:
     assert prepared[2].startswith("hydra.run.dir='")
     with pytest.raises(UsageError, match="stands alone; leave out seed=4"):
         prepare_arguments([f"resume={folder}", "seed=4"])
+
+
+@pytest.mark.parametrize("formula", ["x**2*sin(y)", "exp(-x**2)", "(x + y*z)**3", "2*pi*x"])
+def test_a_formula_needs_no_quotes(formula: str) -> None:
+    prepared = prepare_arguments(["+task=function", f"task.expression={formula}"])
+    key, _, value = prepared[1].partition("=")
+    assert key == "task.expression"
+    assert value.strip("'") == formula

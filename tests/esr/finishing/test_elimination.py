@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from esr.equations import Expression
-from esr.finishing import eliminate_terms
+from esr.finishing import eliminate_terms, elimination_path
 
 
 def inputs(count: int = 200) -> dict[str, torch.Tensor]:
@@ -43,3 +43,14 @@ def test_what_is_too_large_or_not_finite_is_left_alone() -> None:
     target = values["x"]
     assert eliminate_terms(Expression.parse("x + y"), values, target, max_complexity=2) is None
     assert eliminate_terms(Expression.parse("log(x - 5)"), values, target) is None
+
+
+def test_the_path_loses_a_term_at_a_time_and_its_errors_grow() -> None:
+    values = inputs()
+    truth = Expression.parse("x + 0.3*y + 0.01*sin(3*x)")
+    path = elimination_path(truth, values, truth.evaluate(values))
+    assert [len(step.expression.constants) for step in path] == [3, 1, 0]
+    errors = [step.mean_squared_error for step in path]
+    assert errors == sorted(errors)
+    assert errors[0] < 1e-20
+    assert elimination_path(truth, values, truth.evaluate(values), max_complexity=3) == []

@@ -1,4 +1,4 @@
-"""Finishing an equation read from a network: drop terms the data do not need, refit the rest."""
+"""Backward elimination: drop the terms that data do not need, refit the rest."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from esr.equations import STANDARD, Call, ConstantFit, Expression, fit_constants
 
-__all__ = ["Finished", "eliminate_terms"]
+__all__ = ["Finished", "eliminate_terms", "elimination_path"]
 
 _FULL_STEPS, _RANKING_STEPS, _WORTH_A_FIT = 30, 8, 3
 
@@ -60,6 +60,35 @@ def eliminate_terms(
         fit = shorter
     fit = fit_constants(fit.expression, inputs, target)
     return Finished(fit.expression, fit.mse)
+
+
+def elimination_path(
+    expression: Expression,
+    inputs: Mapping[str, Tensor],
+    target: Tensor,
+    *,
+    max_complexity: int = 100,
+) -> list[Finished]:
+    """The whole backward elimination, from the fitted expression to a single term.
+
+    Arguments:
+        expression: Where to start.
+        inputs: Value of each variable, shape `(N,)`.
+        target: y, shape `(N,)`.
+        max_complexity: Larger expressions are not worth the time.
+    Returns:
+        One equation for each number of terms; empty if the first is too large or not finite.
+    """
+    if expression.complexity > max_complexity:
+        return []
+    fit: ConstantFit | None = fit_constants(expression, inputs, target)
+    path: list[Finished] = []
+    while fit is not None and math.isfinite(fit.mse):
+        path.append(Finished(fit.expression, fit.mse))
+        fit = _best_shorter(fit.expression, inputs, target, math.inf)
+        if fit is not None:
+            fit = fit_constants(fit.expression, inputs, target)
+    return path
 
 
 def _best_shorter(
