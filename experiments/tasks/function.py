@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from esr.equations import Expression, simplify
 from esr.errors import ConfigurationError, DataError
-from esr.finishing import Candidate, choose, elimination_path, pareto_front, snap_constants
+from esr.finishing import finish_readings
 from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.problem import Problem
 from esr.random import RandomStreams
@@ -16,9 +16,6 @@ from experiments.tasks.function_figure import draw_function
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
 
 __all__ = ["Function"]
-
-_ROUNDING = 1e-7
-"""Relative error of y below which differences are rounding."""
 
 
 class Function:
@@ -109,16 +106,15 @@ class Function:
         order = errors.argsort().tolist()
         if not isinstance(model, SymbolicModel):
             return self._network_conclusion(model.eval(), order[0])
-        candidates: list[Candidate] = []
-        seen: set[str] = set()
-        for replica, (equation,) in enumerate(model.expressions(self.variables)):
-            if replica in order[: self.finalists]:
-                candidates += self._finish(equation, seen)
-        front = pareto_front(candidates)
-        best = choose(front, self.samples, self._floor())
-        chosen = best.expression
+        readings = model.expressions(self.variables)
+        finished = finish_readings(
+            [readings[replica][0] for replica in order[: self.finalists]],
+            self.training,
+            self.validation,
+        )
+        best, chosen = finished.best, finished.best.expression
         beyond = self._error(chosen, self.test)
-        recovered = beyond < 1e-8 and chosen.equals(self.truth, decimals=3) is True
+        recovered = beyond < 1e-8 and _same_law(chosen, self.truth)
         metrics = {
             "recovered": float(recovered),
             "training_error": best.training_error,
@@ -134,30 +130,8 @@ class Function:
             (f"the same on {self.wider:g} times wider ranges", f"{beyond:.2e}"),
             ("replicas right beyond the range", f"{metrics['replicas_right']:.0%}"),
         ]
-        figure = draw_function(self.test, chosen, front, best)
+        figure = draw_function(self.test, finished)
         return Conclusion(metrics, {"y": chosen}, summary, {"fit": figure})
-
-    def _finish(self, equation: Expression, seen: set[str]) -> list[Candidate]:
-        """The elimination path of one reading, each equation with snapped constants too."""
-        if equation.complexity > 400:
-            return []
-        simple = simplify(equation)
-        if (form := f"{simple:.2g}") in seen:
-            return []
-        seen.add(form)
-        columns, target = _columns(self.training), self.training.targets[:, 0]
-        candidates = []
-        for step in elimination_path(simple, columns, target):
-            snapped = snap_constants(step.expression, columns, target, floor=self._floor())
-            for expression in {step.expression, simplify(snapped)}:
-                candidates.append(
-                    Candidate(
-                        expression,
-                        self._error(expression, self.training),
-                        self._error(expression, self.validation),
-                    )
-                )
-        return candidates
 
     def _network_conclusion(self, model: FunctionModel, replica: int) -> Conclusion:
         """Errors of a network without equations."""
@@ -181,9 +155,6 @@ class Function:
         residuals = expression.evaluate(_columns(problem)) - problem.targets[:, 0]
         return float(residuals.square().mean().nan_to_num(nan=torch.inf))
 
-    def _floor(self) -> float:
-        return float((_ROUNDING * self.training.targets.std()).square()) + 1e-300
-
     def _problem(
         self, generator: Generator, noise: Generator, size: float, wider: float
     ) -> Problem:
@@ -203,6 +174,16 @@ class Function:
         draw = torch.randn(len(y), generator=noise, device=y.device, dtype=y.dtype)
         y = y + size * y.std() * draw if size > 0 else y
         return Problem(torch.stack(columns, dim=1), y[:, None], self.variables)
+
+
+def _same_law(found: Expression, truth: Expression) -> bool:
+    """Whether two expressions are equal, or are with constants rounded to three decimals.
+
+    Constants are merged before they are rounded: 2*pi is 6.283, not 2 times 3.142.
+    """
+    if found.equals(truth):
+        return True
+    return simplify(found).equals(simplify(truth), decimals=3) is True
 
 
 def _ranges(

@@ -1,27 +1,21 @@
 """The figure of a function run: prediction against truth, and the Pareto front."""
 
-from collections.abc import Sequence
-
 from matplotlib.figure import Figure
 
-from esr.equations import Expression
-from esr.finishing import Candidate
+from esr.finishing import FinishedFront
 from esr.problem import Problem
 
 __all__ = ["draw_function"]
 
 
-def draw_function(
-    test: Problem, chosen: Expression, front: Sequence[Candidate], best: Candidate
-) -> Figure:
+def draw_function(test: Problem, finished: FinishedFront) -> Figure:
     """Fit on the wider test points, and complexity against validation error.
 
     Arguments:
         test: Test points.
-        chosen: The equation found.
-        front: The Pareto front, simplest first.
-        best: The candidate that was chosen.
+        finished: The Pareto front and the choice on it.
     """
+    chosen, best = finished.best.expression, finished.best
     figure = Figure(figsize=(10, 4), layout="constrained")
     fit, pareto = figure.subplots(1, 2)
     columns = dict(zip(test.variables, test.inputs.unbind(1), strict=True))
@@ -38,8 +32,8 @@ def draw_function(
         fit.plot(ends, ends, "k-", lw=1, label="truth")
         fit.set(xlabel="true y", ylabel="found y", title="beyond the training range")
     fit.legend()
-    sizes = [candidate.expression.complexity for candidate in front]
-    errors = [max(candidate.validation_error, 1e-18) for candidate in front]
+    sizes = [candidate.expression.complexity for candidate in finished.front]
+    errors = [max(candidate.validation_error, 1e-18) for candidate in finished.front]
     pareto.semilogy(sizes, errors, "o-", label="Pareto front")
     pareto.semilogy(
         [best.expression.complexity], [max(best.validation_error, 1e-18)], "r*", ms=14,
