@@ -160,16 +160,20 @@ def _complete_settings(
         config = _compose(combination, folders)
         for place, override in enumerate(settings):
             key = override.key_or_group
-            if override.is_add() or override.is_force_add() or override.is_delete():
-                continue
-            if key.partition(".")[0] == "hydra" or "/" in key or _has_key(config, key):
+            if override.is_delete() or key.partition(".")[0] == "hydra" or "/" in key:
                 continue
             accepted = _constructor_keys(config, key.rpartition(".")[0])
+            if _has_key(config, key) or (_is_addition(override) and not accepted):
+                continue
             if key not in accepted:
                 valid = [*_all_keys(config), *accepted]
                 raise UsageError(f"there is no setting '{key}': {suggestion(key, valid)}")
-            completed[place] = f"++{override.input_line}"
+            completed[place] = f"++{str(override.input_line).lstrip('+')}"
     return completed
+
+
+def _is_addition(override: Override) -> bool:
+    return bool(override.is_add() or override.is_force_add())
 
 
 def _compose(overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:

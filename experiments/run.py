@@ -93,7 +93,13 @@ def _train(
 ) -> tuple[Contender[object], TrainingResult]:
     """Train what the configuration has under `name`, going on from its checkpoint if any."""
     make_model: ModelFactory = instantiate(config[name], _convert_="all")
-    model = task.build(make_model, _at_least_one("replicas", config.replicas), streams)
+    replicas = _at_least_one("replicas", config.replicas)
+    try:
+        model = task.build(make_model, replicas, streams)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"a setting of '{name}' has a wrong name or type: {error}"
+        ) from error
     model.to(place.device)
     file = "checkpoint.pt" if name == "model" else f"checkpoint-{name}.pt"
     identity = OmegaConf.to_yaml(config, resolve=True)

@@ -22,6 +22,12 @@ def test_every_constructor_argument_is_a_setting(setting: str) -> None:
     assert prepared[1].lstrip("+") == setting
 
 
+def test_an_addition_must_suit_its_class() -> None:
+    with pytest.raises(UsageError, match=r"no setting 'model.initial_sdd': .*initial_sd"):
+        prepare_arguments(["+task=kinematics", "+model.initial_sdd=0.5"])
+    assert prepare_arguments(["+task=kinematics", "+note=mine"])[1] == "+note=mine"
+
+
 def test_a_key_must_suit_every_model_of_a_sweep() -> None:
     with pytest.raises(UsageError, match=r"no setting 'model.structure.strength'"):
         prepare_arguments(

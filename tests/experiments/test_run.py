@@ -161,6 +161,7 @@ def test_ctrl_c_keeps_the_work(tmp_path: Path) -> None:
         (["+task=kinematics", "device=gpu"], "device=gpu cannot be used here"),
         (["+task=kinematics", "task.data.path=no.npz"], "there is no file no.npz"),
         (["+task=kinematics", "task.phases.ramp.steps=0"], "steps must be at least 1"),
+        (["+task=kinematics", "model.initial_sd=wide"], "'model' has a wrong name or type"),
         (["resume=nowhere"], "there is no run in that folder"),
     ],
 )
