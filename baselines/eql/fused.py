@@ -52,7 +52,8 @@ class FusedNetwork:
             columns = torch.cat([_per_unit(groups, like, operands=False), like.new_ones(1)])
         fold = _fold(like.new_ones(out_features), columns)
         self.maps.append(FusedAffine(features, replicas, out_features, fold))
-        self.normaliser = 1 / (samples * out_features)
+        self.share = like.new_tensor(1 / (samples * out_features))  # tensors: no cast each step
+        self.twice_share = self.share * 2
 
     def run(
         self,
@@ -78,8 +79,8 @@ class FusedNetwork:
             affine.forward(matrix)
         last = self.maps[-1]
         residuals = last.results.sub_(targets.mT)  # (R, O, N)
-        torch.sum(residuals.square().mul_(self.normaliser), (1, 2), out=misfit)
-        torch.mul(residuals, 2 * self.normaliser, out=last.result_slopes)
+        torch.mul(residuals, self.twice_share, out=last.result_slopes)
+        torch.sum(residuals.mul_(residuals), (1, 2), out=misfit).mul_(self.share)
         for index in reversed(range(len(self.units))):
             units = self.units[index]
             self.maps[index + 1].backward(gradients[index + 1], units.value_slopes)

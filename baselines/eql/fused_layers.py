@@ -41,7 +41,9 @@ class FusedAffine:
             self._gradient = self._product.view(width, replicas, outputs).permute(1, 2, 0)
         else:
             self._columns = features[:, :-1].mT
-            self._gradient = features.new_empty(replicas, outputs, width - 1)
+            self._gradient = torch.empty_like(self._weights)
+            self._matrix_gradient = features.new_empty(replicas, outputs, width - 1)
+            self._bias_gradient = features.new_empty(replicas, outputs, 1)
 
     def forward(self, weights: Tensor) -> None:
         """Fill `results`, `(R, out, N)`, from weights `(R, out, in + 1)`."""
@@ -63,13 +65,14 @@ class FusedAffine:
         """
         if self.shared:
             torch.mm(self.features, self._slope_columns, out=self._product)
-            gradient.copy_(self._gradient)
         else:  # the bias apart: the product is much faster with one column less
-            torch.bmm(self.result_slopes, self._columns, out=self._gradient)
-            gradient[..., :-1].copy_(self._gradient)
-            torch.sum(self.result_slopes, 2, out=gradient[..., -1])
-        if self.fold is not None:
-            gradient.mul_(self.fold)
+            torch.bmm(self.result_slopes, self._columns, out=self._matrix_gradient)
+            torch.sum(self.result_slopes, 2, keepdim=True, out=self._bias_gradient)
+            torch.cat((self._matrix_gradient, self._bias_gradient), 2, out=self._gradient)
+        if self.fold is None:
+            gradient.copy_(self._gradient)
+        else:
+            torch.mul(self._gradient, self.fold, out=gradient)
         if feature_slopes is not None:
             torch.bmm(self._matrix, self.result_slopes, out=feature_slopes)
 

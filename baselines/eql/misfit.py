@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from baselines.eql.fused import FusedNetwork
 from baselines.eql.units import UnitGroup
+from esr.closed_gradient import autograd_is_plain, with_closed_gradient
 from esr.models import Batch
 
 __all__ = ["FusedMisfit", "can_fuse"]
@@ -15,34 +15,29 @@ __all__ = ["FusedMisfit", "can_fuse"]
 _KEPT = 4
 """Shapes of batches whose working tensors are kept."""
 
-_WORKING_BYTES = 2**21
-"""What the working tensors of one chunk of replicas should fit into: a processor core's cache."""
+_WORKING_BYTES = 6 * 2**20
+"""What the working tensors of one chunk of replicas should fit into: a processor core's caches."""
 
 
 def can_fuse(weights: Sequence[Tensor], inputs: Tensor, targets: Tensor) -> bool:
     """Whether the hand-written gradient serves: a plain training step on a supervised batch.
 
-    It does not where no gradient or one by the data is wanted, under function transforms
-    (`torch.func`), forward-mode differentiation, autocast or tracing, or where shapes and
-    dtypes ask for broadcasting and promotion.
+    It does not where no gradient or one by the data is wanted, where shapes or dtypes ask for
+    broadcasting or promotion, or where autograd is not plain.
     """
     first, last = weights[0], weights[-1]
+    if inputs.dim() not in (2, 3) or not autograd_is_plain(*weights):
+        return False
     replicas, samples = first.shape[0], inputs.shape[-2]
+    errors = (samples, last.shape[1])
     return (
-        torch.is_grad_enabled()
-        and any(w.requires_grad for w in weights)
-        and not (inputs.requires_grad or targets.requires_grad)
-        and inputs.shape[-1] == first.shape[2] - 1
-        and inputs.shape[:-2] in ((), (replicas,))
-        and targets.shape in ((samples, last.shape[1]), (replicas, samples, last.shape[1]))
+        not (inputs.requires_grad or targets.requires_grad)
+        and inputs.shape
+        in ((samples, first.shape[2] - 1), (replicas, samples, first.shape[2] - 1))
+        and targets.shape in (errors, (replicas, *errors))
         and inputs.dtype == targets.dtype == first.dtype
         and inputs.device == targets.device == first.device
         and first.dtype in (torch.float32, torch.float64)
-        and not torch._C._are_functorch_transforms_active()
-        and torch.autograd.forward_ad._current_level < 0
-        and not torch.is_autocast_enabled(first.device.type)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
     )
 
 
@@ -79,8 +74,11 @@ class FusedMisfit:
             batch: Inputs and targets, such that `can_fuse` is true.
             compose: The misfit by ordinary operations, for derivatives of derivatives.
         """
-        misfit: Tensor = _Misfit.apply(self, batch, compose, *weights)
-        return misfit
+        return with_closed_gradient(
+            lambda tensors: self.with_gradients(tensors, batch.inputs, batch.targets),
+            lambda tensors: compose(tensors, batch),
+            weights,
+        )
 
     def with_gradients(
         self, weights: Sequence[Tensor], inputs: Tensor, targets: Tensor
@@ -133,34 +131,3 @@ class FusedMisfit:
         fitting = max(1, _WORKING_BYTES // (max(1, rows) * samples * like.element_size()))
         chunks = -(-replicas // fitting)
         return -(-replicas // chunks)
-
-
-class _Misfit(torch.autograd.Function):
-    """Keeps the gradient found along with the value; backward only scales it."""
-
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: FunctionCtx,
-        fused: FusedMisfit,
-        batch: Batch,
-        compose: Callable[[Sequence[Tensor], Batch], Tensor],
-        *weights: Tensor,
-    ) -> Tensor:
-        misfit, gradients = fused.with_gradients(weights, batch.inputs, batch.targets)
-        ctx.save_for_backward(*weights)
-        ctx.gradients = gradients  # type: ignore[attr-defined]
-        ctx.batch, ctx.compose = batch, compose  # type: ignore[attr-defined]
-        return misfit
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # someone wants derivatives of this derivative
-            weights: tuple[Tensor, ...] = ctx.saved_tensors  # type: ignore[attr-defined]
-            wanted = [w for w in weights if w.requires_grad]
-            composed = ctx.compose(weights, ctx.batch)  # type: ignore[attr-defined]
-            found = iter(torch.autograd.grad(composed, wanted, slopes[0], create_graph=True))
-            gradients = [next(found) if w.requires_grad else None for w in weights]
-        else:
-            scale = slopes[0].view(-1, 1, 1)
-            gradients = [g * scale for g in ctx.gradients]  # type: ignore[attr-defined]
-        return None, None, None, *gradients

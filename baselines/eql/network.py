@@ -107,10 +107,11 @@ class EQL(SymbolicModel):
     def structure(self) -> Tensor:
         """Price of the weights, `(R,)`."""
         layers = self._sparse_layers()
-        price = layers[0].price()
-        for layer in layers[1:]:
-            price = price + layer.price()
-        return price
+        return layers[0].term.total_price(
+            [layer.weight for layer in layers],
+            [layer.gate for layer in layers],
+            [layer.mask for layer in layers],
+        )
 
     def prune(self, threshold: float) -> None:
         """Drop weights whose acting size is at most `threshold`, for good."""

@@ -37,7 +37,8 @@ class UnitPass(ABC):
         operand_slopes: tuple[Tensor, ...],
     ) -> None:
         self.function, self.limit = primitive.torch_function, primitive.input_limit
-        self.shift = primitive.output_shift / primitive.output_scale
+        shift = primitive.output_shift / primitive.output_scale
+        self.shift = None if shift == 0 else values.new_tensor(shift)  # as a tensor: no cast
         self.operands, self.values = operands, values
         self.value_slopes, self.operand_slopes = value_slopes, operand_slopes
 
@@ -65,7 +66,7 @@ class DerivativePass(UnitPass):
         if primitive.derivative is None:
             raise ValueError(f"primitive '{primitive.name}' has no derivative; use AutogradPass")
         self.derivative = primitive.derivative
-        self.unshifted = values if self.shift == 0 else torch.empty_like(values)
+        self.unshifted = values if self.shift is None else torch.empty_like(values)
         self.below: list[Tensor] = []
         if self.limit is not None:
             self.below = [torch.empty_like(x, dtype=torch.bool) for x in operands]
@@ -81,14 +82,17 @@ class DerivativePass(UnitPass):
             self.function(*self.operands, out=self.unshifted)
         else:
             self.unshifted.copy_(self.function(*self.operands))
-        if self.shift != 0:
+        if self.shift is not None:
             torch.add(self.unshifted, self.shift, out=self.values)
 
     def backward(self) -> None:
         """Fill the slopes of the operands by the chain rule."""
         partials = self.derivative(self.unshifted, *self.operands)
         for partial, slopes in zip(partials, self.operand_slopes, strict=True):
-            torch.mul(self.value_slopes, partial, out=slopes)
+            if isinstance(partial, float) and partial == 1:
+                slopes.copy_(self.value_slopes)
+            else:
+                torch.mul(self.value_slopes, partial, out=slopes)
         if self.limit is not None:
             for below, slopes in zip(self.below, self.operand_slopes, strict=True):
                 slopes.mul_(below)
@@ -109,7 +113,7 @@ class AutogradPass(UnitPass):
                 arguments = tuple(x.clamp(max=self.limit) for x in arguments)
             self.result = self.function(*arguments)
         self.values.copy_(self.result.detach())
-        if self.shift != 0:
+        if self.shift is not None:
             self.values.add_(self.shift)
 
     def backward(self) -> None:
