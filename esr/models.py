@@ -44,6 +44,8 @@ class Energy:
         """Each replica's energy with the structure term scaled, `(R,)`."""
         if structure_scale == 0:
             return self.data
+        if structure_scale == 1:
+            return self.data + self.structure
         return self.data + structure_scale * self.structure
 
     def total(self, structure_scale: float = 1.0) -> Tensor:

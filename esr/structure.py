@@ -6,10 +6,12 @@ parameter of the same shape. It decides the weights that act, their price, and w
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
 
+from esr.closed_gradient import autograd_is_plain, with_closed_gradient
 from esr.errors import ConfigurationError
 from esr.relaxation import HardConcrete
 
@@ -35,9 +37,21 @@ def smoothed_l05(weights: Tensor, half_width: float = 0.05) -> Tensor:
     Source: Wu et al. (2014), used in Kim et al. (2020), eq. 3, https://arxiv.org/abs/1912.04825.
     """
     _require(half_width > 0, f"half_width must be positive, but is {half_width}")
-    squares = weights.square()
-    inside = squares * (0.75 / half_width - squares / (8 * half_width**3)) + 0.375 * half_width
-    return torch.where(squares < half_width**2, inside, weights.abs()).sqrt()
+    inside = weights.clamp(-half_width, half_width)  # the polynomial at the edge is a, slope 1
+    squares = inside.square()
+    smooth = squares * (0.75 / half_width - squares / (8 * half_width**3)) + 0.375 * half_width
+    return (smooth + (weights - inside).abs()).sqrt()
+
+
+def _priced_roots(weights: Tensor, half_width: float, strength: float) -> tuple[Tensor, Tensor]:
+    """`smoothed_l05`, and its derivative times the strength, in as few passes as can be."""
+    inside = weights.clamp(-half_width, half_width)
+    squares = inside * inside
+    root = (weights - inside).abs_().add_(squares, alpha=0.75 / half_width)
+    root.addcmul_(squares, squares, value=-1 / (8 * half_width**3)).add_(0.375 * half_width)
+    slope = inside * (0.75 / half_width * strength)
+    slope.addcmul_(inside, squares, value=-strength / (4 * half_width**3))
+    return root.sqrt_(), slope.div_(root)
 
 
 class StructureTerm(ABC):
@@ -58,6 +72,17 @@ class StructureTerm(ABC):
     @abstractmethod
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """The structure energy of each replica, `(R,)`, counting weights where `mask` is one."""
+
+    def total_price(
+        self,
+        weights: Sequence[Tensor],
+        gates: Sequence[Tensor | None],
+        masks: Sequence[Tensor],
+    ) -> Tensor:
+        """The structure energy of several layers together, `(R,)`; at least one layer."""
+        layers = zip(weights, gates, masks, strict=True)
+        prices = [self.price(weight, gate, mask) for weight, gate, mask in layers]
+        return torch.stack(prices).sum(0)
 
     def pruned(
         self, weights: Tensor, gate: Tensor | None, mask: Tensor, threshold: float
@@ -94,6 +119,27 @@ class SmoothedL05(StructureTerm):
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """Strength times the sum of smoothed roots over the unmasked weights, `(R,)`."""
         return self.strength * (smoothed_l05(weights, self.half_width) * mask).flatten(1).sum(1)
+
+    def total_price(
+        self,
+        weights: Sequence[Tensor],
+        gates: Sequence[Tensor | None],
+        masks: Sequence[Tensor],
+    ) -> Tensor:
+        """As the base, of all layers at once and with its gradient in closed form."""
+
+        def composed(tensors: Sequence[Tensor]) -> Tensor:
+            return StructureTerm.total_price(self, tensors, gates, masks)
+
+        def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            mask = _joined(masks)
+            root, slope = _priced_roots(_joined(tensors), self.half_width, self.strength)
+            price = root.mul_(mask).sum(1).mul_(self.strength)
+            return price, _parted(slope.mul_(mask), tensors)
+
+        if not autograd_is_plain(*weights):
+            return composed(weights)
+        return with_closed_gradient(closed, composed, weights)
 
 
 class RelaxedL0(StructureTerm):
@@ -146,6 +192,28 @@ class RelaxedL0(StructureTerm):
         opened = self.gates.probability_open(self._log_odds(gate))
         return self.strength * (opened * mask).flatten(1).sum(1)
 
+    def total_price(
+        self,
+        weights: Sequence[Tensor],
+        gates: Sequence[Tensor | None],
+        masks: Sequence[Tensor],
+    ) -> Tensor:
+        """As the base, of all layers at once and with its gradient in closed form."""
+        present = [gate for gate in gates if gate is not None]
+
+        def composed(tensors: Sequence[Tensor]) -> Tensor:
+            return StructureTerm.total_price(self, weights, tensors, masks)
+
+        def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            mask = _joined(masks).mul(self.strength)
+            opened = self.gates.probability_open(_joined(tensors).mul_(self.gate_scale))
+            slope = (1 - opened).mul_(opened).mul_(mask).mul_(self.gate_scale)
+            return opened.mul_(mask).sum(1), _parted(slope, tensors)
+
+        if len(present) < len(gates) or not autograd_is_plain(*present):
+            return StructureTerm.total_price(self, weights, gates, masks)
+        return with_closed_gradient(closed, composed, present)
+
     def pruned(
         self, weights: Tensor, gate: Tensor | None, mask: Tensor, threshold: float
     ) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -158,6 +226,18 @@ class RelaxedL0(StructureTerm):
         if gate is None:
             raise ConfigurationError("RelaxedL0 needs the gate made by its initial_gate()")
         return gate * self.gate_scale
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """All layers' entries side by side, `(R, *)`."""
+    return torch.cat([tensor.flatten(1) for tensor in tensors], 1)
+
+
+def _parted(joined: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The inverse of `_joined`: views in the shapes of the tensors."""
+    widths = [tensor[0].numel() for tensor in tensors]
+    parts = torch.split(joined, widths, 1)
+    return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
 
 
 def _require(condition: bool, message: str) -> None:

@@ -12,6 +12,7 @@ LAYERS = [
     "esr.errors",
     "esr.random",
     "esr.equations",
+    "esr.closed_gradient",
     "esr.relaxation",
     "esr.structure",
     "esr.metrics",

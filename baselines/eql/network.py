@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Generator, Tensor, nn
 
 from baselines.eql.layer import SparseLinear, affine
+from baselines.eql.misfit import FusedMisfit, can_fuse
 from baselines.eql.readout import read_network
 from baselines.eql.units import (
     DEFAULT_UNITS,
@@ -14,7 +15,7 @@ from baselines.eql.units import (
 )
 from esr.equations import Expression
 from esr.errors import ConfigurationError
-from esr.models import SymbolicModel
+from esr.models import Batch, Energy, SymbolicModel
 from esr.structure import SmoothedL05, StructureTerm
 
 __all__ = ["EQL"]
@@ -73,21 +74,23 @@ class EQL(SymbolicModel):
             SparseLinear(width, count, self.replicas, term, initial_sd, generator=generator)
             for width, count in zip(widths, operands, strict=True)
         )
+        self._fused = FusedMisfit(self.hidden, in_features, out_features)
 
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The network with its gates drawn (in training mode) or at their mode."""
-        weights = [
-            layer.acting_weights(sample=self.training, generator=generator)
-            for layer in self._sparse_layers()
-        ]
+        weights = self._drawn(generator)
+        return lambda inputs: self._outputs(weights, inputs)
 
-        def function(inputs: Tensor) -> Tensor:
-            features = inputs.mT  # (D, N) or (R, D, N): samples last, so units are slices
-            for matrix, groups in zip(weights[:-1], self.hidden, strict=True):
-                features = apply_units(groups, affine(matrix, features))  # (R, H, N)
-            return affine(weights[-1], features).mT  # (R, N, O)
-
-        return function
+    def energy(self, batch: Batch, *, generator: Generator | None = None) -> Energy:
+        """As every function model's; its gradient is found without autograd where it can be."""
+        if type(self).draw is not EQL.draw:  # a subclass is another function
+            return super().energy(batch, generator=generator)
+        weights = self._drawn(generator)
+        if can_fuse(weights, batch.inputs, batch.targets):
+            misfit = self._fused(weights, batch, self._misfit)
+        else:
+            misfit = self._misfit(weights, batch)
+        return Energy(misfit, self.structure())
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs `(R, N, O)` for `(N, D)` or `(R, N, D)`; `(*, O)` for `(*, D)` if plain."""
@@ -104,10 +107,11 @@ class EQL(SymbolicModel):
     def structure(self) -> Tensor:
         """Price of the weights, `(R,)`."""
         layers = self._sparse_layers()
-        price = layers[0].price()
-        for layer in layers[1:]:
-            price = price + layer.price()
-        return price
+        return layers[0].term.total_price(
+            [layer.weight for layer in layers],
+            [layer.gate for layer in layers],
+            [layer.mask for layer in layers],
+        )
 
     def prune(self, threshold: float) -> None:
         """Drop weights whose acting size is at most `threshold`, for good."""
@@ -138,6 +142,21 @@ class EQL(SymbolicModel):
             read_network([w[replica] for w in weights], self.hidden, variables, threshold)
             for replica in range(self.replicas)
         ]
+
+    def _drawn(self, generator: Generator | None) -> list[Tensor]:
+        return [
+            layer.acting_weights(sample=self.training, generator=generator)
+            for layer in self._sparse_layers()
+        ]
+
+    def _outputs(self, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+        features = inputs.mT  # (D, N) or (R, D, N): samples last, so units are slices
+        for matrix, groups in zip(weights[:-1], self.hidden, strict=True):
+            features = apply_units(groups, affine(matrix, features))  # (R, H, N)
+        return affine(weights[-1], features).mT  # (R, N, O)
+
+    def _misfit(self, weights: Sequence[Tensor], batch: Batch) -> Tensor:
+        return (self._outputs(weights, batch.inputs) - batch.targets).square().mean((1, 2))
 
     def _sparse_layers(self) -> list[SparseLinear]:
         return [layer for layer in self.layers if isinstance(layer, SparseLinear)]

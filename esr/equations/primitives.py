@@ -98,6 +98,9 @@ class Primitive:
         domain: For each argument of :math:`f` (after scaling) the interval on which both sides
             are finite and agree; poles are isolated points and not left out. All reals if empty.
         scale: :math:`k, m, b, c`; the input scale and limit apply to every argument.
+        derivative: The partial derivatives of :math:`f`, from its value and its arguments: one
+            tensor or number each, elementwise. Networks then train without autograd in their
+            units; where it is None autograd finds the same numbers.
     Raises:
         ValueError: If the name, arity or the length of the domain is wrong.
         TypeError: If a function is not callable or the name not a string.
@@ -109,6 +112,7 @@ class Primitive:
     sympy_function: Callable[..., sympy.Expr]
     domain: tuple[Interval, ...] = ()
     scale: Scale = field(default_factory=Scale)
+    derivative: Callable[..., tuple[Tensor | float, ...]] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "a primitive")
@@ -117,6 +121,8 @@ class Primitive:
         for side in ("torch_function", "sympy_function"):
             if not callable(getattr(self, side)):
                 raise TypeError(f"{side} of primitive '{self.name}' must be callable")
+        if self.derivative is not None and not callable(self.derivative):
+            raise TypeError(f"derivative of primitive '{self.name}' must be callable or None")
         object.__setattr__(self, "domain", tuple(self.domain) or (Interval(),) * self.arity)
         if len(self.domain) != self.arity:
             raise ValueError(

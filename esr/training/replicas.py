@@ -32,14 +32,14 @@ def limit_gradients(
         Whether each active replica is healthy, bool `(R,)`; true for inactive ones.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norms = torch.stack([torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients])
-    norm = torch.linalg.vector_norm(norms, dim=0)  # (R,)
-    healthy: Tensor = norm.isfinite() & energies.detach().isfinite()
-    scale = torch.where(healthy & active, (limit / (norm + 1e-12)).clamp(max=1), 0)
+    norm = torch.linalg.vector_norm(torch.cat([g.flatten(1) for g in gradients], 1), dim=1)
+    energies = energies.detach()
+    healthy = norm - norm == energies - energies  # 0 == 0 where both are finite, else NaN
+    silent = ~(healthy & active)
+    scale = (limit / norm).clamp_(max=1).masked_fill_(silent, 0)
     for gradient in gradients:
         gradient.nan_to_num_(0, 0, 0).mul_(scale.view(-1, *(1,) * (gradient.dim() - 1)))
-    healthy |= ~active
-    return healthy
+    return healthy.logical_or_(~active)
 
 
 def clear_optimizer_state(

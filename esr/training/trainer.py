@@ -149,14 +149,12 @@ class Trainer:
         energies = self.objective(
             session.model, source.batch(progress), generator=session.streams["gates"]
         )
-        structure_scale = phase.structure_at(position.fraction)
-        session.optimizer.zero_grad(set_to_none=True)
-        energies.total(structure_scale).backward()  # type: ignore[no-untyped-call]
+        per_replica = energies.per_replica(phase.structure_at(position.fraction))  # (R,)
+        for parameter in session.parameters:
+            parameter.grad = None
+        per_replica.sum().backward()  # type: ignore[no-untyped-call]
         session.healthy &= limit_gradients(
-            session.parameters,
-            energies.per_replica(structure_scale),
-            session.active,
-            self.clip_norm,
+            session.parameters, per_replica, session.active, self.clip_norm
         )
         for group in session.optimizer.param_groups:
             group["lr"] = phase.learning_rate_at(position.fraction)
