@@ -25,7 +25,7 @@ def autograd_is_plain(*tensors: Tensor) -> bool:
         and torch.autograd.forward_ad._current_level < 0
         and not torch.is_autocast_enabled(tensors[0].device.type)
         and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
+        and torch._C._get_tracing_state() is None
     )
 
 
@@ -39,7 +39,7 @@ def with_closed_gradient(closed: Closed, composed: Composed, tensors: Sequence[T
             are found with it.
         tensors: What the function depends on; they lead with R and have equally many dimensions.
     """
-    value: Tensor = _ClosedGradient.apply(closed, composed, *tensors)
+    value: Tensor = _ClosedGradient.apply(closed, composed, *tensors)  # type: ignore[no-untyped-call]
     return value
 
 
@@ -47,9 +47,7 @@ class _ClosedGradient(torch.autograd.Function):
     """Keeps the gradient found along with the value; backward only scales it."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: FunctionCtx, closed: Closed, composed: Composed, *tensors: Tensor
-    ) -> Tensor:
+    def forward(ctx: FunctionCtx, closed: Closed, composed: Composed, *tensors: Tensor) -> Tensor:
         value, gradients = closed(tensors)
         ctx.save_for_backward(*tensors)
         ctx.gradients, ctx.composed = gradients, composed  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ def limit_gradients(
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.cat([g.flatten(1) for g in gradients], 1), dim=1)
     energies = energies.detach()
-    healthy = norm - norm == energies - energies  # 0 == 0 where both are finite, else NaN
+    healthy: Tensor = norm - norm == energies - energies  # 0 == 0 where both are finite, else NaN
     silent = ~(healthy & active)
     scale = (limit / norm).clamp_(max=1).masked_fill_(silent, 0)
     for gradient in gradients:
