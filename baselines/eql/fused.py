@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from baselines.eql.fused_layers import FusedAffine, FusedUnits
+from baselines.eql.fused_layers import FusedAffine, FusedUnits, Slopes
 from baselines.eql.units import UnitGroup
 
 __all__ = ["FusedNetwork"]
@@ -42,16 +42,17 @@ class FusedNetwork:
         self.maps: list[FusedAffine] = []
         self.units: list[FusedUnits] = []
         columns = like.new_ones(in_features + 1)
+        slopes: Slopes = {}
         for groups in hidden:
             rows = _per_unit(groups, like, operands=True)
-            affine = FusedAffine(features, replicas, len(rows), _fold(rows, columns))
-            units = FusedUnits(groups, affine.results, affine.result_slopes)
+            affine = FusedAffine(features, replicas, len(rows), _fold(rows, columns), slopes)
+            units = FusedUnits(groups, affine.results, affine.result_slopes, slopes)
             self.maps.append(affine)
             self.units.append(units)
             features = units.values
             columns = torch.cat([_per_unit(groups, like, operands=False), like.new_ones(1)])
         fold = _fold(like.new_ones(out_features), columns)
-        self.maps.append(FusedAffine(features, replicas, out_features, fold))
+        self.maps.append(FusedAffine(features, replicas, out_features, fold, slopes))
         self.share = like.new_tensor(1 / (samples * out_features))  # tensors: no cast each step
         self.twice_share = self.share * 2
 

@@ -8,7 +8,9 @@ from torch import Tensor
 from baselines.eql.unit_passes import unit_pass
 from baselines.eql.units import UnitGroup
 
-__all__ = ["FusedAffine", "FusedUnits"]
+__all__ = ["FusedAffine", "FusedUnits", "Slopes"]
+
+Slopes = dict[tuple[str, torch.Size], Tensor]
 
 
 class FusedAffine:
@@ -21,16 +23,25 @@ class FusedAffine:
         features: What it reads, `(R, in + 1, N)`, or `(in + 1, N)` if the same for all
             replicas; the last row holds ones.
         replicas: Number of replicas R.
-        fold: Factors `(out, in + 1)` on the weights, or None for ones.
         outputs: Number of outputs.
+        fold: Factors `(out, in + 1)` on the weights, or None for ones.
+        slopes: Tensors by shape, for slopes that live only until the layer before needs its own;
+            added to where one is missing.
     """
 
-    def __init__(self, features: Tensor, replicas: int, outputs: int, fold: Tensor | None) -> None:
+    def __init__(
+        self,
+        features: Tensor,
+        replicas: int,
+        outputs: int,
+        fold: Tensor | None,
+        slopes: Slopes,
+    ) -> None:
         width, samples = features.shape[-2:]
         self.shared, self.fold = features.dim() == 2, fold
         self.features = features
         self.results = features.new_empty(replicas, outputs, samples)
-        self.result_slopes = torch.empty_like(self.results)
+        self.result_slopes = _slopes(slopes, "results", self.results)
         self._weights = features.new_empty(replicas, outputs, width)
         self._matrix = self._weights[..., :-1].mT
         if self.shared:
@@ -84,15 +95,16 @@ class FusedUnits:
         groups: The unit groups, in order.
         operands: The results of the map before, `(R, G, N)`.
         operand_slopes: Derivatives of the misfit by them.
+        slopes: As for `FusedAffine`.
     """
 
     def __init__(
-        self, groups: Sequence[UnitGroup], operands: Tensor, operand_slopes: Tensor
+        self, groups: Sequence[UnitGroup], operands: Tensor, operand_slopes: Tensor, slopes: Slopes
     ) -> None:
         replicas, _, samples = operands.shape
         count = sum(group.count for group in groups)
         self.values = operands.new_ones(replicas, count + 1, samples)  # the last row stays ones
-        self.value_slopes = operands.new_empty(replicas, count, samples)
+        self.value_slopes = _slopes(slopes, "values", self.values[:, :-1])
         self.passes, operand, unit = [], 0, 0
         for group in groups:
             places = slice(operand, operand + group.operands)
@@ -117,3 +129,10 @@ class FusedUnits:
         """Fill the operands' slopes from `value_slopes`, `(R, H, N)`."""
         for units in self.passes:
             units.backward()
+
+
+def _slopes(slopes: Slopes, role: str, like: Tensor) -> Tensor:
+    """The tensor for slopes of one role and shape; what fits the cache is what is fast."""
+    if (role, like.shape) not in slopes:
+        slopes[role, like.shape] = like.new_empty(like.shape)
+    return slopes[role, like.shape]
