@@ -9,7 +9,7 @@ from torch import Tensor
 
 from esr.equations.evaluation import Evaluator, check_variables, fixed_constants
 from esr.equations.expression import Expression
-from esr.equations.least_squares import levenberg_marquardt, row_jacobian
+from esr.equations.least_squares import levenberg_marquardt
 from esr.errors import DataError
 
 __all__ = ["ConstantFit", "fit_constants"]
@@ -46,6 +46,7 @@ def fit_constants(
     tolerance: float = 1e-12,
     exponents: bool = False,
     keep: Sequence[bool] | None = None,
+    starts: Sequence[Sequence[float]] = (),
 ) -> ConstantFit:
     r"""Refit the constants of an expression by least squares, from their present values.
 
@@ -65,6 +66,8 @@ def fit_constants(
         exponents: Whether exponents that are not whole numbers are fitted too.
         keep: For each constant, in the order of `Expression.constants`, whether it is held at
             its value; none besides exponents if `None`.
+        starts: Further points to start from, each with a number for every constant; all are
+            fitted as one batch and the best fit is kept.
     Raises:
         DataError: If a shape is wrong or a number is not finite.
         ValueError: If a variable has no input, or a setting is out of range.
@@ -76,19 +79,24 @@ def fit_constants(
     if keep is not None:
         is_fixed = tuple(a or b for a, b in zip(is_fixed, keep, strict=True))
     problem = _Problem(expression, values, target, weights, is_fixed)
-    start = problem.start
-    result = levenberg_marquardt(problem.residuals, start, steps=steps, tolerance=tolerance)
+    start = problem.starts([expression.constants, *starts])
+    result = levenberg_marquardt(
+        problem.residuals, start, steps=steps, tolerance=tolerance, linearise=problem.linearised
+    )
     share = target.numel() / problem.total_weight
-    mse = float(result.loss[0]) * share
+    best = int(result.loss.argmin())
+    parameters = result.parameters[best : best + 1]
+    mse = float(result.loss[best]) * share
     if not math.isfinite(mse):
         errors = [math.inf] * start.shape[1]
         return ConstantFit(expression, math.inf, problem.merged(errors, fixed=0.0), False)
     fitted = expression
     if start.shape[1] > 0:
-        constants = result.parameters[0].tolist()
+        constants = parameters[0].tolist()
         fitted = expression.with_constants(problem.merged(constants, fixed=None))
-    errors = _standard_errors(problem, result.parameters).tolist()
-    return ConstantFit(fitted, mse, problem.merged(errors, fixed=0.0), bool(result.converged[0]))
+    errors = _standard_errors(problem, parameters).tolist()
+    converged = bool(result.converged[best])
+    return ConstantFit(fitted, mse, problem.merged(errors, fixed=0.0), converged)
 
 
 class _Problem:
@@ -111,34 +119,52 @@ class _Problem:
         is_fixed: Sequence[bool],
     ) -> None:
         self._is_fixed = is_fixed
+        self._is_free = [not held for held in is_fixed]
         self._evaluator = Evaluator(expression, expression.variables)
         self._values = [value.detach().double() for value in values]
         self._target = target.detach().double()
-        self._weights = None if weights is None else weights.detach().double()
+        self._root_weights = None if weights is None else weights.detach().double().sqrt()
         self._constants = expression.constants
         self._fixed = [
             torch.full_like(self._target[0], value)
             for value, is_fixed in zip(self._constants, self._is_fixed, strict=True)
             if is_fixed
         ]
-        self.total_weight = float(len(target) if self._weights is None else self._weights.sum())
+        self.total_weight = float(len(target) if weights is None else weights.double().sum())
 
-    @property
-    def start(self) -> Tensor:
-        """The present values of the free constants, `(1, C)`."""
-        pairs = zip(self._constants, self._is_fixed, strict=True)
-        return self._target.new_tensor([[value for value, is_fixed in pairs if not is_fixed]])
+    def starts(self, points: Sequence[Sequence[float]]) -> Tensor:
+        """The free constants among the numbers for all constants, `(B, C)`."""
+        return self._target.new_tensor(
+            [
+                [value for value, free in zip(point, self._is_free, strict=True) if free]
+                for point in points
+            ]
+        )
 
     def residuals(self, parameters: Tensor) -> Tensor:
         """Weighted residuals `(B, N)` for free constants `(B, C)`."""
+        return self._weighted(self._evaluator(self._values, self._tensors(parameters)), parameters)
+
+    def linearised(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """The residuals, and their derivatives `(B, N, C)` by the free constants `(B, C)`."""
+        value, slopes = self._evaluator.with_slopes(
+            self._values, self._tensors(parameters), self._is_free
+        )
+        columns = parameters.new_empty(len(parameters), len(slopes), len(self._target))
+        for place, slope in enumerate(slopes):
+            columns[:, place] = slope
+        if self._root_weights is not None:
+            columns *= self._root_weights
+        return self._weighted(value, parameters), columns.mT
+
+    def _weighted(self, value: Tensor, parameters: Tensor) -> Tensor:
+        residuals = (value - self._target).expand(len(parameters), len(self._target))
+        return residuals if self._root_weights is None else residuals * self._root_weights
+
+    def _tensors(self, parameters: Tensor) -> list[Tensor]:
+        """One tensor per constant: `()` if it is held, else `(B, 1)`."""
         free, fixed = iter(parameters.unbind(1)), iter(self._fixed)
-        constants = [
-            next(fixed) if is_fixed else next(free)[:, None]  # () or (B, 1)
-            for is_fixed in self._is_fixed
-        ]
-        residuals = self._evaluator(self._values, constants) - self._target
-        residuals = residuals.expand(len(parameters), len(self._target))  # (B, N)
-        return residuals if self._weights is None else residuals * self._weights.sqrt()
+        return [next(fixed) if is_fixed else next(free)[:, None] for is_fixed in self._is_fixed]
 
     def merged(self, free: list[float], fixed: float | None) -> tuple[float, ...]:
         """Numbers for all constants from those for the free ones.
@@ -161,11 +187,12 @@ def _standard_errors(problem: _Problem, parameters: Tensor) -> Tensor:
     of the normal matrix with eigenvalue 0; a parameter with a part in it is undetermined.
     """
     count = parameters.shape[1]
-    residuals = problem.residuals(parameters)[0]  # (N,)
+    residuals, slopes = problem.linearised(parameters)
+    residuals = residuals[0]  # (N,)
     freedom = len(residuals) - count
     if count == 0 or freedom < 1:
         return parameters.new_full((count,), math.inf)
-    slopes = row_jacobian(problem.residuals, parameters)[0]  # (N, C)
+    slopes = slopes[0]  # (N, C)
     norms = slopes.norm(dim=0)
     scaled = slopes / torch.where(norms > 0, norms, torch.ones_like(norms))
     if not bool(torch.isfinite(scaled).all()):

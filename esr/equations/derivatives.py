@@ -25,6 +25,7 @@ __all__ = [
     "d_log",
     "d_mul",
     "d_neg",
+    "d_pow",
     "d_sigmoid",
     "d_sin",
     "d_sinh",
@@ -66,6 +67,12 @@ def d_mul(value: Tensor, x: Tensor, y: Tensor) -> Partials:
 def d_div(value: Tensor, x: Tensor, y: Tensor) -> Partials:
     """Of x / y."""
     return y.reciprocal(), -value / y
+
+
+def d_pow(value: Tensor, x: Tensor, y: Tensor) -> Partials:
+    """Of x to the power y; 0 where a vanishing factor meets an infinite one."""
+    by_base = torch.where(y == 0, 0, y * torch.pow(x, y - 1))
+    return by_base, torch.where(value == 0, 0, value * torch.log(x))
 
 
 def d_square(value: Tensor, x: Tensor) -> Partials:

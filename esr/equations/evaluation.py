@@ -11,7 +11,13 @@ from esr.equations.standard import POW
 from esr.equations.traversal import postorder
 from esr.errors import suggestion
 
-__all__ = ["Evaluator", "check_variables", "evaluate", "fixed_constants"]
+__all__ = [
+    "Evaluator",
+    "check_variables",
+    "evaluate",
+    "fixed_constants",
+    "partial_derivatives",
+]
 
 
 def evaluate(expression: Expression, values: Mapping[str, Tensor]) -> Tensor:
@@ -60,8 +66,12 @@ class Evaluator:
         position = {name: index for index, name in enumerate(variables)}
         # a primitive to call, or where to find a leaf: the group of values and the place in it
         self._instructions: list[Primitive | tuple[int, int]] = []
-        constants = 0
-        for node in postorder(expression):
+        self._arguments: list[tuple[int, ...]] = []  # the instructions whose results are taken
+        constants, open_results = 0, list[int]()
+        for place, node in enumerate(postorder(expression)):
+            first = len(open_results) - len(node.arguments)
+            self._arguments.append(tuple(open_results[first:]))
+            open_results[first:] = [place]
             if isinstance(node, Call):
                 self._instructions.append(node.primitive)
             elif isinstance(node, Variable):
@@ -78,16 +88,89 @@ class Evaluator:
             constants: One tensor per constant in the order of `Expression.constants`, shapes
                 that broadcast with the values.
         """
-        sources = (values, constants)
-        stack: list[Tensor] = []
-        for instruction in self._instructions:
+        return self._results(values, constants)[-1]
+
+    def with_slopes(
+        self, values: Sequence[Tensor], constants: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> tuple[Tensor, list[Tensor | float]]:
+        """The value and its derivatives by constants, in one pass forward and one backward.
+
+        Arguments:
+            values: As for a call.
+            constants: As for a call.
+            wanted: For each constant, whether its derivative is asked for.
+        Returns:
+            The value, and one derivative for each wanted constant, of a shape that broadcasts
+            to the value's, or a number where it is the same everywhere.
+        """
+        results = self._results(values, constants)
+        depends = self._depends_on(wanted)
+        slopes: list[Tensor | float] = [1.0] * len(results)
+        for place in reversed(range(len(results))):
+            instruction, arguments = self._instructions[place], self._arguments[place]
+            if not depends[place] or not isinstance(instruction, Primitive):
+                continue
+            partials = partial_derivatives(
+                instruction, results[place], [results[argument] for argument in arguments]
+            )
+            for argument, partial in zip(arguments, partials, strict=True):
+                if depends[argument]:
+                    slopes[argument] = _times(slopes[place], partial)
+        leaves = zip(self._instructions, depends, slopes, strict=True)
+        return results[-1], [
+            slope
+            for instruction, depending, slope in leaves
+            if depending and not isinstance(instruction, Primitive)
+        ]
+
+    def _results(self, values: Sequence[Tensor], constants: Sequence[Tensor]) -> list[Tensor]:
+        """The value of every node, arguments before their function."""
+        sources, results = (values, constants), list[Tensor]()
+        for instruction, arguments in zip(self._instructions, self._arguments, strict=True):
             if isinstance(instruction, Primitive):
-                first = len(stack) - instruction.arity
-                stack[first:] = [instruction.torch_function(*stack[first:])]
+                results.append(instruction.torch_function(*[results[a] for a in arguments]))
             else:
                 group, place = instruction
-                stack.append(sources[group][place])
-        return stack[0]
+                results.append(sources[group][place])
+        return results
+
+    def _depends_on(self, wanted: Sequence[bool]) -> list[bool]:
+        """For each node, whether a wanted constant lies in it."""
+        depends: list[bool] = []
+        for instruction, arguments in zip(self._instructions, self._arguments, strict=True):
+            if isinstance(instruction, Primitive):
+                depends.append(any(depends[a] for a in arguments))
+            else:
+                group, place = instruction
+                depends.append(group == 1 and wanted[place])
+        return depends
+
+
+def partial_derivatives(
+    primitive: Primitive, value: Tensor, arguments: Sequence[Tensor]
+) -> Sequence[Tensor | float]:
+    """The derivatives of an unscaled primitive by its arguments, one each.
+
+    Arguments:
+        primitive: Without scale; where it has no derivative, autograd finds it.
+        value: Its value.
+        arguments: Where it was taken.
+    """
+    if primitive.derivative is not None:
+        return primitive.derivative(value, *arguments)
+    with torch.enable_grad():
+        tracked = [part.expand_as(value).detach().clone().requires_grad_() for part in arguments]
+        total = primitive.torch_function(*tracked).sum()
+        return torch.autograd.grad(total, tracked)
+
+
+def _times(first: Tensor | float, second: Tensor | float) -> Tensor | float:
+    """The product, at no cost where a factor is the number 1."""
+    if isinstance(first, float) and first == 1.0:
+        return second
+    if isinstance(second, float) and second == 1.0:
+        return first
+    return first * second
 
 
 def fixed_constants(expression: Expression, *, all_exponents: bool) -> tuple[bool, ...]:

@@ -41,7 +41,7 @@ def levenberg_marquardt(
     steps: int = 100,
     tolerance: float = 1e-12,
     damping: float = 1e-3,
-    jacobian: Callable[[Tensor], Tensor] | None = None,
+    linearise: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> LeastSquares:
     r"""Minimise the sum of squares of B independent problems by the Levenberg-Marquardt method.
 
@@ -61,8 +61,8 @@ def levenberg_marquardt(
             relative to the parameters and residuals, or the cosine between the residuals and
             every column of the Jacobian is.
         damping: First :math:`\mu`, above 0.
-        jacobian: Maps parameters `(B, C)` to derivatives `(B, N, C)`; found by
-            differentiating `residuals` if `None`.
+        linearise: Maps parameters `(B, C)` to residuals `(B, N)` and their derivatives
+            `(B, N, C)`; found by differentiating `residuals` if `None`.
     Returns:
         Parameters, losses and whether each problem converged.
     Raises:
@@ -80,12 +80,12 @@ def levenberg_marquardt(
             f"but gave {tuple(first.shape)}"
         )
     state = _State(start.clone(), _sum_of_squares(first), damping)
-    derivative = jacobian or (lambda parameters: row_jacobian(residuals, parameters))
+    linear = linearise or (lambda p: (residuals(p), row_jacobian(residuals, p)))
     taken = 0
     while taken < steps and start.shape[1] > 0:
         if taken % _CHECK_EVERY == 0 and bool(state.ended.all()):
             break
-        _step(state, residuals, derivative, tolerance)
+        _step(state, residuals, linear, tolerance)
         taken += 1
     converged = state.converged if start.shape[1] > 0 else torch.isfinite(state.squares)
     return LeastSquares(state.parameters, state.squares / first.shape[1], converged, taken)
@@ -135,12 +135,11 @@ class _State:
 def _step(
     state: _State,
     residuals: Callable[[Tensor], Tensor],
-    jacobian: Callable[[Tensor], Tensor],
+    linearise: Callable[[Tensor], tuple[Tensor, Tensor]],
     tolerance: float,
 ) -> None:
     """Try one step of every problem that has not ended, and keep it where it helps."""
-    values = residuals(state.parameters)  # (B, N)
-    slopes = jacobian(state.parameters)  # (B, N, C)
+    values, slopes = linearise(state.parameters)  # (B, N), (B, N, C)
     norms = torch.linalg.vector_norm(slopes, dim=1)  # (B, C)
     norms = torch.where(norms > 0, norms, torch.ones_like(norms))
     slopes = slopes / norms[:, None, :]  # columns of length 1: D becomes the identity

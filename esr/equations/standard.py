@@ -90,7 +90,14 @@ SUB = Primitive("sub", 2, torch.sub, _sympy_sub, derivative=derivatives.d_sub)
 MUL = Primitive("mul", 2, torch.mul, _sympy_mul, derivative=derivatives.d_mul)
 DIV = Primitive("div", 2, torch.div, _sympy_div, derivative=derivatives.d_div)
 """Quotient; infinite or NaN where the divisor is 0."""
-POW = Primitive("pow", 2, torch.pow, sympy.Pow, (_POSITIVE, Interval()))
+POW = Primitive(
+    "pow",
+    2,
+    torch.pow,
+    sympy.Pow,
+    (_POSITIVE, Interval()),
+    derivative=derivatives.d_pow,
+)
 """Power. The domain is the one for every exponent: a whole exponent takes any base (any but 0
 if it is negative), which tensors compute by its value, so that `(-2.0)**3.0` is -8; for another
 exponent a negative base gives NaN."""

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from esr.equations import STANDARD, Call, ConstantFit, Expression, fit_constants
+from esr.equations import ConstantFit, Expression, fit_constants
+from esr.finishing.terms import removals
 
 __all__ = ["Finished", "eliminate_terms", "elimination_path"]
 
-_FULL_STEPS, _RANKING_STEPS, _WORTH_A_FIT = 30, 8, 3
+_FULL_STEPS, _RANKING_STEPS = 30, 8
+_WORTH_A_TRY, _WORTH_A_FIT = 4, 2
+
+_Data = tuple[Mapping[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def eliminate_terms(
     if not math.isfinite(fit.mse):
         return None
     limit = fit.mse + (tolerance * float(target.std())) ** 2
-    while (shorter := _best_shorter(fit.expression, inputs, target, limit)) is not None:
+    while (shorter := _best_shorter(fit, (inputs, target), limit)) is not None:
         fit = shorter
     fit = fit_constants(fit.expression, inputs, target)
     return Finished(fit.expression, fit.mse)
@@ -85,55 +89,37 @@ def elimination_path(
     path: list[Finished] = []
     while fit is not None and math.isfinite(fit.mse):
         path.append(Finished(fit.expression, fit.mse))
-        fit = _best_shorter(fit.expression, inputs, target, math.inf)
+        fit = _best_shorter(fit, (inputs, target), math.inf)
         if fit is not None:
             fit = fit_constants(fit.expression, inputs, target)
     return path
 
 
-def _best_shorter(
-    expression: Expression, inputs: Mapping[str, Tensor], target: Tensor, limit: float
-) -> ConstantFit | None:
+def _best_shorter(fit: ConstantFit, data: _Data, limit: float) -> ConstantFit | None:
     """The best fit within the limit that lacks one term, or None.
 
-    A few steps rank the candidates; only the best of them are worth a full fit.
+    The linear model ranks the removals whose cost it can tell, a few steps of a fit rank the
+    cheapest of them and all others; only the best of those are worth a full fit.
     """
+    constants, errors = fit.expression.constants, fit.standard_errors
+    told: list[tuple[float, Expression]] = []
+    worth: list[Expression] = []
+    for removal in removals(fit.expression):
+        cost = removal.cost(constants, errors)
+        if cost is None:
+            worth.append(removal.expression)
+        else:
+            told.append((cost, removal.expression))
+    told.sort(key=lambda pair: pair[0])
+    worth += [expression for _, expression in told[:_WORTH_A_TRY]]
     ranked = sorted(
-        (
-            fit_constants(variant, inputs, target, steps=_RANKING_STEPS)
-            for variant in _without_one_term(expression)
-        ),
-        key=lambda fit: fit.mse,
+        (fit_constants(shorter, *data, steps=_RANKING_STEPS) for shorter in worth),
+        key=lambda trial: trial.mse,
     )
-    for candidate in ranked[:_WORTH_A_FIT]:
-        if candidate.mse <= limit:
-            return candidate
-        full = fit_constants(candidate.expression, inputs, target, steps=_FULL_STEPS)
+    for trial in ranked[:_WORTH_A_FIT]:
+        if trial.mse <= limit:
+            return trial
+        full = fit_constants(trial.expression, *data, steps=_FULL_STEPS)
         if full.mse <= limit:
             return full
     return None
-
-
-def _without_one_term(expression: Expression) -> list[Expression]:
-    """All expressions that lack exactly one term of one sum."""
-    if not isinstance(expression, Call):
-        return []
-    variants: list[Expression] = []
-    for place, argument in enumerate(expression.arguments):
-        for variant in _without_one_term(argument):
-            arguments = list(expression.arguments)
-            arguments[place] = variant
-            variants.append(Call(expression.primitive, tuple(arguments)))
-    if expression.primitive in (STANDARD["add"], STANDARD["sub"]):
-        left, right = expression.arguments
-        variants.append(left)
-        if not _is_sum(left):
-            variants.append(right if expression.primitive == STANDARD["add"] else -right)
-    return variants
-
-
-def _is_sum(expression: Expression) -> bool:
-    return isinstance(expression, Call) and expression.primitive in (
-        STANDARD["add"],
-        STANDARD["sub"],
-    )

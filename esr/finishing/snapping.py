@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from esr.equations import Expression, fit_constants
+from esr.equations import ConstantFit, Expression, fit_constants
 
 __all__ = ["simple_values", "snap_constants"]
 
 _FAMILIES = (1.0, math.pi, 1 / math.e, math.e)
 _DENOMINATORS = (1, 2, 3, 4, 5, 10)
 _NEAR = 0.02
+_LEEWAY = 10.0
+"""How far the linear model may err before a simple value is not worth a fit."""
 
 
 def simple_values(value: float) -> list[float]:
@@ -51,22 +53,24 @@ def snap_constants(
     Returns:
         The same form with simple constants where the data allow them.
     """
-    values = list(expression.constants)
-    fixed = [False] * len(values)
-    error = max(_error(expression, inputs, target), floor)
-    order = sorted(range(len(values)), key=lambda i: _distance(values[i]))
-    for place in order:
-        for simple in simple_values(values[place]):
-            trial = list(values)
-            trial[place] = simple
-            fixed[place] = True
-            trial, mse = _refit(expression, trial, fixed, inputs, target)
-            growth = len(target) / 2 * math.log(max(mse, floor) / error)
-            if growth < price:
-                values = trial
+    fit = fit_constants(expression, inputs, target)
+    error = max(fit.mse, floor)
+    allowed = error * math.exp(2 * price / len(target))
+    keep = [False] * len(expression.constants)
+    for place in sorted(range(len(keep)), key=lambda i: _distance(expression.constants[i])):
+        for simple in simple_values(fit.expression.constants[place]):
+            if _predicted(fit, place, simple, keep, len(target)) > _LEEWAY * allowed:
+                continue
+            values = list(fit.expression.constants)
+            values[place] = simple
+            held = [kept or index == place for index, kept in enumerate(keep)]
+            trial = fit_constants(
+                expression.with_constants(values), inputs, target, steps=20, keep=held
+            )
+            if trial.mse <= allowed:
+                fit, keep = trial, held
                 break
-            fixed[place] = False
-    return expression.with_constants(values)
+    return fit.expression
 
 
 def _distance(value: float) -> float:
@@ -75,20 +79,13 @@ def _distance(value: float) -> float:
     return min(distances, default=math.inf)
 
 
-def _refit(
-    expression: Expression,
-    values: Sequence[float],
-    fixed: Sequence[bool],
-    inputs: Mapping[str, Tensor],
-    target: Tensor,
-) -> tuple[list[float], float]:
-    """Constants with the free ones fitted, and the mean squared error."""
-    fit = fit_constants(
-        expression.with_constants(values), inputs, target, steps=20, keep=list(fixed)
-    )
-    return list(fit.expression.constants), fit.mse
-
-
-def _error(expression: Expression, inputs: Mapping[str, Tensor], target: Tensor) -> float:
-    error = float((expression.evaluate(inputs) - target).square().mean())
-    return error if math.isfinite(error) else math.inf
+def _predicted(
+    fit: ConstantFit, place: int, value: float, keep: Sequence[bool], samples: int
+) -> float:
+    """The mean squared error with one constant moved, by the linear model of the fit."""
+    deviation = fit.standard_errors[place]
+    if not deviation > 0:
+        return fit.mse
+    freedom = max(1, samples - keep.count(False))
+    away = (value - fit.expression.constants[place]) / deviation
+    return fit.mse * (1 + away**2 / freedom)

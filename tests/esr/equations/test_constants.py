@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from esr.equations import fit_constants, parse
+from esr.equations.evaluation import Evaluator
 from esr.errors import DataError
 
 X = torch.linspace(-3, 3, 60, dtype=torch.float64)
@@ -101,3 +102,25 @@ def test_wrong_data_are_refused() -> None:
         fit_constants(expression, {"x": X * math.nan}, X)
     with pytest.raises(DataError, match="weights must not be negative"):
         fit_constants(expression, {"x": X}, X, weights=X)
+
+
+def test_the_best_of_several_starts_is_kept() -> None:
+    target = torch.sin(5 * X)
+    stuck = fit_constants(parse("sin(1.5*x)"), {"x": X}, target)
+    fit = fit_constants(parse("sin(1.5*x)"), {"x": X}, target, starts=[[4.7], [0.1]])
+    assert stuck.mse > 0.1
+    assert fit.expression.constants == pytest.approx((5.0,), rel=1e-10)
+
+
+def test_slopes_by_hand_equal_autograd() -> None:
+    text = "2*sin(1.5*x + 0.3)/((x + 4)**2 + 1.1) - max(0.4*x, 0.2) + 1.7**(0.3*x) - (x + 4)**2.5"
+    expression = parse(text)
+    values = [torch.tensor(c, dtype=torch.float64) for c in expression.constants]
+    evaluator = Evaluator(expression, ["x"])
+    value, slopes = evaluator.with_slopes([X], values, [True] * len(values))
+    exact = torch.autograd.functional.jacobian(
+        lambda *constants: evaluator([X], constants), tuple(values)
+    )
+    torch.testing.assert_close(value, evaluator([X], values))
+    for slope, column in zip(slopes, exact, strict=True):
+        torch.testing.assert_close(torch.as_tensor(slope).expand_as(X), column, rtol=1e-12, atol=0)

@@ -44,7 +44,7 @@ def test_loss_never_rises() -> None:
     assert all(later <= earlier for earlier, later in itertools.pairwise(losses))
 
 
-def test_a_given_jacobian_is_used() -> None:
+def test_a_given_linearisation_is_used() -> None:
     def jacobian(parameters: torch.Tensor) -> torch.Tensor:
         first, one = parameters[:, 0], torch.ones_like(parameters[:, 0])
         rows = (torch.stack((-20 * first, 10 * one), 1), torch.stack((-one, 0 * one), 1))
@@ -52,7 +52,9 @@ def test_a_given_jacobian_is_used() -> None:
 
     start = torch.tensor([[-1.2, 1.0], [2.0, 2.0]], dtype=torch.float64)
     torch.testing.assert_close(jacobian(start), row_jacobian(rosenbrock, start))
-    result = levenberg_marquardt(rosenbrock, start, jacobian=jacobian)
+    result = levenberg_marquardt(
+        rosenbrock, start, linearise=lambda p: (rosenbrock(p), jacobian(p))
+    )
     torch.testing.assert_close(result.parameters, torch.ones_like(start), rtol=1e-12, atol=1e-12)
 
 
