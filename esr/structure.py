@@ -104,21 +104,22 @@ class SmoothedL05(StructureTerm):
     """Smoothed L0.5 regularisation: strength times the sum of the weights' smoothed roots.
 
     Arguments:
-        strength: Price of a weight of size one, at least 0, in units of the data misfit.
+        strength: Price of a weight of size one, at least 0, in units of the data misfit; or
+            several, which the replicas take in turn.
         half_width: Half-width of the smoothed region around zero, positive.
     Raises:
         ConfigurationError: If a value is out of range.
     Source: as `smoothed_l05`.
     """
 
-    def __init__(self, strength: float = 5e-3, half_width: float = 0.05) -> None:
-        _require(strength >= 0, f"strength must be at least 0, but is {strength}")
+    def __init__(self, strength: float | Sequence[float] = 5e-3, half_width: float = 0.05) -> None:
         _require(half_width > 0, f"half_width must be positive, but is {half_width}")
-        self.strength, self.half_width = strength, half_width
+        self.strength, self.half_width = _strengths(strength), half_width
 
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """Strength times the sum of smoothed roots over the unmasked weights, `(R,)`."""
-        return self.strength * (smoothed_l05(weights, self.half_width) * mask).flatten(1).sum(1)
+        roots = (smoothed_l05(weights, self.half_width) * mask).flatten(1).sum(1)
+        return _of_replicas(self.strength, weights) * roots
 
     def total_price(
         self,
@@ -133,8 +134,12 @@ class SmoothedL05(StructureTerm):
 
         def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
             mask = _joined(masks)
-            root, slope = _priced_roots(_joined(tensors), self.half_width, self.strength)
-            price = root.mul_(mask).sum(1).mul_(self.strength)
+            strength = _of_replicas(self.strength, mask)
+            alone = strength if isinstance(strength, float) else 1.0
+            root, slope = _priced_roots(_joined(tensors), self.half_width, alone)
+            price = root.mul_(mask).sum(1).mul_(strength)
+            if not isinstance(strength, float):
+                slope.mul_(strength[:, None])
             return price, _parted(slope.mul_(mask), tensors)
 
         if not autograd_is_plain(*weights):
@@ -146,7 +151,8 @@ class RelaxedL0(StructureTerm):
     """Relaxed L0 regularisation: each weight has a hard concrete gate; its price is being open.
 
     Arguments:
-        strength: Price of one surely open gate, at least 0, in units of the data misfit.
+        strength: Price of one surely open gate, at least 0, in units of the data misfit; or
+            several, which the replicas take in turn.
         initial_open: Initial noise-free sigmoid of a gate's log-odds, in (0, 1); 0.5 is the
             source's, higher values start closer to the ungated network.
         gate_scale: Factor between the stored gate parameter and its log-odds. An optimizer such
@@ -161,15 +167,15 @@ class RelaxedL0(StructureTerm):
 
     def __init__(
         self,
-        strength: float = 1e-2,
+        strength: float | Sequence[float] = 1e-2,
         initial_open: float = 0.5,
         gate_scale: float = 1.0,
         gates: HardConcrete | None = None,
     ) -> None:
-        _require(strength >= 0, f"strength must be at least 0, but is {strength}")
         _require(0 < initial_open < 1, f"initial_open must be in (0, 1), but is {initial_open}")
         _require(gate_scale > 0, f"gate_scale must be positive, but is {gate_scale}")
-        self.strength, self.initial_open, self.gate_scale = strength, initial_open, gate_scale
+        self.strength = _strengths(strength)
+        self.initial_open, self.gate_scale = initial_open, gate_scale
         self.gates = gates if gates is not None else HardConcrete()
 
     def initial_gate(self, shape: tuple[int, ...], *, generator: Generator | None) -> Tensor:
@@ -190,7 +196,7 @@ class RelaxedL0(StructureTerm):
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """Strength times the expected number of open gates among the unmasked weights, `(R,)`."""
         opened = self.gates.probability_open(self._log_odds(gate))
-        return self.strength * (opened * mask).flatten(1).sum(1)
+        return _of_replicas(self.strength, opened) * (opened * mask).flatten(1).sum(1)
 
     def total_price(
         self,
@@ -205,7 +211,9 @@ class RelaxedL0(StructureTerm):
             return StructureTerm.total_price(self, weights, tensors, masks)
 
         def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-            mask = _joined(masks).mul(self.strength)
+            mask = _joined(masks)
+            strength = _of_replicas(self.strength, mask)
+            mask.mul_(strength if isinstance(strength, float) else strength[:, None])
             opened = self.gates.probability_open(_joined(tensors).mul_(self.gate_scale))
             slope = (1 - opened).mul_(opened).mul_(mask).mul_(self.gate_scale)
             return opened.mul_(mask).sum(1), _parted(slope, tensors)
@@ -238,6 +246,23 @@ def _parted(joined: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
     widths = [tensor[0].numel() for tensor in tensors]
     parts = torch.split(joined, widths, 1)
     return [part.view(t.shape) for part, t in zip(parts, tensors, strict=True)]
+
+
+def _strengths(strength: float | Sequence[float]) -> float | tuple[float, ...]:
+    """A checked strength, or one for each replica in turn."""
+    given = (strength,) if isinstance(strength, (int, float)) else tuple(strength)
+    _require(len(given) > 0, "strength must be a number or numbers, but is empty")
+    for value in given:
+        _require(value >= 0, f"strength must be at least 0, but is {value}")
+    return float(given[0]) if len(given) == 1 else tuple(float(value) for value in given)
+
+
+def _of_replicas(strength: float | tuple[float, ...], like: Tensor) -> float | Tensor:
+    """The strength of each replica, `(R,)`, for a tensor that leads with R; or the one number."""
+    if isinstance(strength, float):
+        return strength
+    replicas = like.shape[0]
+    return like.new_tensor((strength * -(-replicas // len(strength)))[:replicas])
 
 
 def _require(condition: bool, message: str) -> None:

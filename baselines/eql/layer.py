@@ -17,11 +17,14 @@ class SparseLinear(ReplicaModule):
         out_features: Number of outputs.
         replicas: Number of parallel copies R.
         structure: Price and relaxation of the weights.
-        initial_sd: Standard deviation of the initial weights, which are normal.
+        initial_sd: Standard deviation of the initial weights, which are normal; or one for
+            each replica, `(R,)`.
         generator: Feeds the initial draw; its device is where the layer is made.
+        allowed: One where a weight may exist, else zero, `(R, out, in + 1)`; all may if None.
     """
 
     mask: Tensor
+    allowed: Tensor
 
     def __init__(
         self,
@@ -29,9 +32,10 @@ class SparseLinear(ReplicaModule):
         out_features: int,
         replicas: int,
         structure: StructureTerm,
-        initial_sd: float,
+        initial_sd: float | Tensor,
         *,
         generator: Generator | None = None,
+        allowed: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.shape = (replicas, out_features, in_features + 1)
@@ -39,7 +43,9 @@ class SparseLinear(ReplicaModule):
         weights, gate = self._fresh(generator)
         self.weight = nn.Parameter(weights)
         self.gate = nn.Parameter(gate) if gate is not None else None
-        self.register_buffer("mask", torch.ones_like(weights))
+        everywhere = torch.ones_like(weights)
+        self.register_buffer("allowed", everywhere if allowed is None else allowed.to(weights))
+        self.register_buffer("mask", self.allowed.clone())
 
     def acting_weights(self, *, sample: bool, generator: Generator | None = None) -> Tensor:
         """The weights in force, `(R, out, in + 1)`; with `sample`, gates are drawn."""
@@ -60,18 +66,20 @@ class SparseLinear(ReplicaModule):
                 self.gate.copy_(gate)
 
     def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
-        """Draw all replicas anew, keep those asked for, and lift their masks."""
+        """Draw all replicas anew, keep those asked for, and undo their pruning."""
         chosen = which.view(-1, 1, 1)
         weights, gate = self._fresh(generator)
         with torch.no_grad():
             self.weight.copy_(torch.where(chosen, weights.to(self.weight), self.weight))
-            self.mask.masked_fill_(chosen, 1)
+            self.mask.copy_(torch.where(chosen, self.allowed, self.mask))
             if self.gate is not None and gate is not None:
                 self.gate.copy_(torch.where(chosen, gate.to(self.gate), self.gate))
 
     def _fresh(self, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
         device = generator.device if generator is not None else None
-        weights = torch.randn(self.shape, generator=generator, device=device) * self.initial_sd
+        weights = torch.randn(self.shape, generator=generator, device=device)
+        sd = self.initial_sd
+        weights *= sd if isinstance(sd, float) else sd.to(weights)[:, None, None]
         return weights, self.term.initial_gate(self.shape, generator=generator)
 
 

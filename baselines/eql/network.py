@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Generator, Tensor, nn
 
 from baselines.eql.layer import SparseLinear, affine
 from baselines.eql.misfit import FusedMisfit, can_fuse
 from baselines.eql.readout import read_network
+from baselines.eql.repertoire import allowed_weights
 from baselines.eql.units import (
     DEFAULT_UNITS,
     UnitSpecification,
@@ -37,10 +39,14 @@ class EQL(SymbolicModel):
             sequence of `UnitGroup`. Two layers of `DEFAULT_UNITS` unless given.
         structure: What weights cost; smoothed L0.5 unless given.
         replicas: None, or the number of parallel copies R, at least 1.
-        initial_sd: Standard deviation of the initial weights.
+        initial_sd: Standard deviation of the initial weights, or several, which the replicas
+            take in turn.
+        repertoires: Names of the primitives that a replica may use besides `identity`; the
+            replicas take them in turn, and an empty one allows all units. A replica with few
+            kinds of units finds laws made of them far more often than one that has all.
         generator: Feeds the initial draw; torch's default generator unless given.
     Raises:
-        ConfigurationError: If a size is not positive.
+        ConfigurationError: If a size is not positive, or a repertoire names no unit.
     Source: Kim et al. (2020), https://arxiv.org/abs/1912.04825. Deviation: a bias in each layer
         takes the place of constant units.
     """
@@ -52,14 +58,16 @@ class EQL(SymbolicModel):
         hidden: Sequence[UnitSpecification] = (DEFAULT_UNITS, DEFAULT_UNITS),
         structure: StructureTerm | None = None,
         replicas: int | None = None,
-        initial_sd: float = 0.3,
+        initial_sd: float | Sequence[float] = 0.3,
+        repertoires: Sequence[Sequence[str]] = (),
         generator: Generator | None = None,
     ) -> None:
         sizes = {"in_features": in_features, "out_features": out_features}
         for name, size in (sizes | {"replicas": 1 if replicas is None else replicas}).items():
             if size < 1:
                 raise ConfigurationError(f"{name} must be at least 1, but is {size}")
-        if not initial_sd > 0:
+        deviations = [initial_sd] if isinstance(initial_sd, (int, float)) else list(initial_sd)
+        if not deviations or not min(deviations) > 0:
             raise ConfigurationError(f"initial_sd must be positive, but is {initial_sd}")
         super().__init__(replicas or 1)
         self.in_features, self.out_features = in_features, out_features
@@ -70,9 +78,15 @@ class EQL(SymbolicModel):
         term = structure if structure is not None else SmoothedL05()
         widths = [in_features] + [sum(g.count for g in groups) for groups in self.hidden]
         operands = [sum(g.operands for g in groups) for groups in self.hidden] + [out_features]
+        turns = torch.tensor([deviations[r % len(deviations)] for r in range(self.replicas)])
+        allowed = allowed_weights(
+            repertoires or [()], self.hidden, in_features, out_features, self.replicas
+        )
         self.layers = nn.ModuleList(
-            SparseLinear(width, count, self.replicas, term, initial_sd, generator=generator)
-            for width, count in zip(widths, operands, strict=True)
+            SparseLinear(
+                width, count, self.replicas, term, turns, generator=generator, allowed=where
+            )
+            for width, count, where in zip(widths, operands, allowed, strict=True)
         )
         self._fused = FusedMisfit(self.hidden, in_features, out_features)
 
