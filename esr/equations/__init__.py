@@ -1,5 +1,6 @@
 """Equations as immutable trees, and what can be done with them."""
 
+from esr.equations.angles import double_angles, reduced_phases
 from esr.equations.application import apply
 from esr.equations.constants import ConstantFit, fit_constants
 from esr.equations.equality import symbolically_equal
@@ -31,6 +32,7 @@ __all__ = [
     "UnknownPrimitiveError",
     "Variable",
     "apply",
+    "double_angles",
     "fit_constants",
     "fold",
     "from_sympy",
@@ -38,6 +40,7 @@ __all__ = [
     "parse",
     "postorder",
     "prefix",
+    "reduced_phases",
     "run_with_time_limit",
     "simplify",
     "symbolically_equal",

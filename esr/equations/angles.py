@@ -1,0 +1,128 @@
+"""Normal forms of sines and cosines: phases within a quarter turn, squares as double angles."""
+
+import math
+
+from esr.equations.expression import Call, Constant, Expression
+from esr.equations.folding import fold_constants
+from esr.equations.standard import ADD, DIV, MUL, NEG, POW, SQUARE, STANDARD, SUB
+from esr.equations.traversal import fold
+
+__all__ = ["double_angles", "reduced_phases"]
+
+_SIN, _COS = STANDARD["sin"], STANDARD["cos"]
+_QUARTER = math.pi / 2
+_ROUNDING = 1e-9  # of a phase, in radians
+
+
+def double_angles(expression: Expression) -> Expression:
+    r"""The same function with squares of sines and cosines written without squares.
+
+    .. math:: \sin^2 u = \tfrac12 - \tfrac12 \sin(2u + \pi/2), \quad
+              \cos^2 u = \tfrac12 + \tfrac12 \sin(2u + \pi/2)
+
+    Arguments:
+        expression: Any expression.
+    """
+
+    def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
+        if not isinstance(node, Call):
+            return node
+        base = _squared(node, parts)
+        if isinstance(base, Call) and base.primitive in (_SIN, _COS):
+            half = Constant(0.5) * Call(_SIN, (2.0 * base.arguments[0] + _QUARTER,))
+            return 0.5 - half if base.primitive == _SIN else 0.5 + half
+        return Call(node.primitive, parts)
+
+    return fold(expression, rewrite)
+
+
+def reduced_phases(expression: Expression) -> Expression:
+    """The same function with the phase of each sine and cosine within a quarter turn of zero.
+
+    A phase that is a whole number of quarter turns disappears into the function and its sign,
+    and so does a minus in front of the angle.
+
+    Arguments:
+        expression: Any expression.
+    """
+
+    def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
+        if not isinstance(node, Call):
+            return node
+        if node.primitive in (_SIN, _COS):
+            return _wave(parts[0], _QUARTER if node.primitive == _COS else 0.0)
+        return Call(node.primitive, parts)
+
+    return fold(fold_constants(expression), rewrite)
+
+
+def _wave(angle: Expression, phase: float) -> Expression:
+    """The sine of angle plus phase."""
+    rest, shift = _split(angle)
+    if rest is None:
+        return Constant(math.sin(shift + phase))
+    phase += shift
+    negative = _is_negative(rest)
+    if negative:  # sin(phase - r) = sin(r + pi - phase)
+        rest, phase = _negated(rest), math.pi - phase
+    turns = round(phase / math.pi)
+    phase -= turns * math.pi  # within a quarter turn; each half turn is a sign
+    sign = -1.0 if turns % 2 else 1.0
+    if abs(phase) < _ROUNDING:
+        wave = Call(_SIN, (rest,))
+    elif abs(abs(phase) - _QUARTER) < _ROUNDING:
+        wave = Call(_COS, (rest,))
+        sign = sign if phase > 0 else -sign
+    else:
+        wave = Call(_SIN, (rest + phase if phase > 0 else rest - -phase,))
+    return wave if sign > 0 else -wave
+
+
+def _split(angle: Expression) -> tuple[Expression | None, float]:
+    """An angle as something without, and a constant term."""
+    if isinstance(angle, Constant):
+        return None, angle.value
+    if isinstance(angle, Call) and angle.primitive in (ADD, SUB):
+        left, right = angle.arguments
+        sign = 1.0 if angle.primitive == ADD else -1.0
+        if isinstance(right, Constant):
+            rest, shift = _split(left)
+            return rest, shift + sign * right.value
+        if isinstance(left, Constant):
+            return (right if sign > 0 else -right), left.value
+        rest, shift = _split(left)
+        if shift != 0 and rest is not None:
+            return (rest + right if sign > 0 else rest - right), shift
+    return angle, 0.0
+
+
+def _is_negative(expression: Expression) -> bool:
+    """Whether the first term has a minus in front."""
+    while isinstance(expression, Call) and expression.primitive in (ADD, SUB, MUL, DIV):
+        expression = expression.arguments[0]
+    if isinstance(expression, Constant):
+        return expression.value < 0
+    return isinstance(expression, Call) and expression.primitive == NEG
+
+
+def _negated(expression: Expression) -> Expression:
+    """Minus an expression whose first term has a minus in front, and so has none afterwards."""
+    if isinstance(expression, Constant):
+        return Constant(-expression.value)
+    if not isinstance(expression, Call):
+        return -expression
+    if expression.primitive == NEG:
+        return expression.arguments[0]
+    left, right = expression.arguments
+    if expression.primitive in (MUL, DIV):
+        return Call(expression.primitive, (_negated(left), right))
+    return Call(SUB if expression.primitive == ADD else ADD, (_negated(left), right))
+
+
+def _squared(node: Call, parts: tuple[Expression, ...]) -> Expression | None:
+    """What the node is the square of, if it is one."""
+    if node.primitive == SQUARE:
+        return parts[0]
+    if node.primitive == POW and parts[1] == Constant(2.0):
+        return parts[0]
+    return parts[0] if node.primitive == MUL and parts[0] == parts[1] else None

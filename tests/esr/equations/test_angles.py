@@ -1,0 +1,59 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esr.equations import Expression, simplify
+from esr.equations.angles import double_angles, reduced_phases
+
+X = torch.linspace(-2, 2, 41, dtype=torch.float64)
+PI = math.pi
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("sin(x + 2*pi)", "sin(x)"),
+        ("sin(x + 0.5*pi)", "cos(x)"),
+        ("sin(x - 0.5*pi)", "-cos(x)"),
+        ("cos(x + pi)", "-cos(x)"),
+        ("cos(x + 0.5*pi)", "-sin(x)"),
+        ("sin(-2*x)", "-sin(2*x)"),
+        ("cos(-2*x)", "cos(2*x)"),
+        ("sin(1 - x)", "-sin(x - 1)"),
+        ("cos(0.5*pi - 3*x)", "sin(3*x)"),
+        ("sin(-x*y + y)", "-sin(x*y - y)"),
+    ],
+)
+def test_phases_come_to_rest(text: str, normal: str) -> None:
+    assert str(simplify(reduced_phases(Expression.parse(text)))) == normal
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["sin", "cos"]),
+    st.floats(-20, 20),
+    st.floats(-5, 5),
+    st.sampled_from(["{a}*x + {c}", "{c} - {a}*x", "-({a}*x) - {c}", "{c} + (x*{a} - x)"]),
+)
+def test_values_stay(function: str, shift: float, factor: float, angle: str) -> None:
+    inner = angle.format(a=f"({factor!r})", c=f"({shift!r})")
+    expression = Expression.parse(f"1 + {function}({inner})**2 - x*{function}({inner})")
+    expected = expression.evaluate({"x": X})
+    for rewritten in (reduced_phases(expression), double_angles(expression)):
+        torch.testing.assert_close(rewritten.evaluate({"x": X}), expected, rtol=0, atol=1e-12)
+
+
+def test_no_square_of_a_wave_is_left() -> None:
+    text = "2*sin(pi*x + 0.25*pi)**2 - 1 + cos(x)*cos(x)"
+    rewritten = simplify(reduced_phases(double_angles(Expression.parse(text))))
+    assert rewritten.equals(Expression.parse("sin(2*pi*x) + 0.5 + 0.5*cos(2*x)"))
+    assert "**" not in str(rewritten)
+
+
+def test_phases_shrink_to_a_quarter_turn() -> None:
+    for shift in (-30.1, -2.0, 1.6, 3.0, 100.0):
+        constants = reduced_phases(Expression.parse(f"sin(x + ({shift}))")).constants
+        assert all(abs(value) <= PI / 2 for value in constants)
