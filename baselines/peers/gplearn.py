@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.peers.package import check_installed, load
+from baselines.peers.package import load
 from esr.equations import STANDARD, Call, Constant, Expression, Variable, simplify
 from esr.errors import ConfigurationError, DataError, suggestion
 
@@ -20,6 +21,7 @@ _ARITIES = {"add": 2, "sub": 2, "mul": 2, "div": 2, "max": 2, "min": 2} | dict.f
 )
 _LARGEST_EXPONENT = 30.0
 _SPARE_SHARE = 0.05
+_ROUNDING = 1e-10
 
 
 def read_gplearn(program: Sequence[str | int | float], variables: Sequence[str]) -> Expression:
@@ -76,7 +78,8 @@ class GplearnEstimator:
         parsimony: float = 0.001,
         constants: float = 5.0,
     ) -> None:
-        check_installed("gplearn")
+        self._functions_module = load("gplearn", "functions")
+        self._genetic_module = load("gplearn", "genetic")
         for name in functions:
             if name not in _ARITIES:
                 raise ConfigurationError(
@@ -95,35 +98,36 @@ class GplearnEstimator:
             variables: D names.
         """
         started = time.monotonic()
-        functions = load("gplearn", "functions")
-        exp = functions.make_function(function=_limited_exp, name="exp", arity=1, wrap=False)
-        regressor = load("gplearn", "genetic").SymbolicRegressor(
+        make_function = self._functions_module.make_function
+        exp = make_function(function=_limited_exp, name="exp", arity=1, wrap=False)
+        regressor = self._genetic_module.SymbolicRegressor(
             population_size=self._population,
             function_set=[exp if name == "exp" else name for name in self._functions],
             parsimony_coefficient=self._parsimony,
             const_range=(-self._constants, self._constants),
             metric="rmse",
-            stopping_criteria=1e-10,
+            stopping_criteria=_ROUNDING,
             warm_start=True,
+            low_memory=True,
             n_jobs=1,
             random_state=self._seed,
         )
         x, y = inputs.double().numpy(), targets.double().numpy()
-        best, best_error, generation, longest = None, math.inf, 0, 0.0
-        while best_error > 1e-10:
+        best_error, generation, longest = math.inf, 0, 0.0
+        while best_error > _ROUNDING:
             before = time.monotonic()
             generation += 1
             regressor.set_params(generations=generation)
             regressor.fit(x, y)
             error = float(regressor._program.raw_fitness_)
-            if best is None or error < best_error:
-                best, best_error = regressor._program, error
+            if generation == 1 or error < best_error:
+                self._program, best_error = regressor._program, error
             longest = max(longest, time.monotonic() - before)
             left = (1 - _SPARE_SHARE) * self._seconds - (time.monotonic() - started)
             if left < longest:
                 break
-        self._program, self._features = best, inputs.shape[1]
-        self._expression = simplify(read_gplearn(_tokens(best.program), variables))
+        self._features = inputs.shape[1]
+        self._expression = simplify(read_gplearn(_tokens(self._program.program), variables))
         self.details = {"generations": float(generation), "training_rmse": best_error}
         return self
 
@@ -168,6 +172,7 @@ def _tokens(program: Sequence[object]) -> list[str | int | float]:
     return tokens
 
 
-def _limited_exp(x: np.ndarray) -> np.ndarray:
+def _limited_exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """exp(x), constant beyond 30, since gplearn takes NaN for a good fitness."""
-    return np.exp(np.minimum(x, _LARGEST_EXPONENT))
+    limited: NDArray[np.float64] = np.exp(np.minimum(x, _LARGEST_EXPONENT))
+    return limited

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from baselines.peers.package import check_installed, load
+from baselines.peers.package import load
 from esr.equations import Expression, simplify
 from esr.errors import ConfigurationError, DataError, ParseError, TrainingError, suggestion
 from esr.finishing import Candidate, choose, rounding_floor
@@ -65,7 +65,7 @@ class OperonEstimator:
         iterations: int = 5,
         uncertainty: float = 0.01,
     ) -> None:
-        check_installed("pyoperon")
+        self._program = load("pyoperon", "sklearn")
         for symbol in symbols:
             if symbol not in _READABLE:
                 raise ConfigurationError(
@@ -88,7 +88,7 @@ class OperonEstimator:
         Raises:
             TrainingError: If nothing that was found can be read as an expression.
         """
-        regressor = load("pyoperon", "sklearn").SymbolicRegressor(
+        regressor = self._program.SymbolicRegressor(
             allowed_symbols=",".join([*self._symbols, "constant", "variable"]),
             objectives=["r2", "length"],
             optimizer_iterations=self._iterations,

@@ -75,7 +75,7 @@ class Job:
             "error": None,
             "details": {},
         }
-        truth = {"status": status, "truth": str(self.problem.truth)}
+        truth = {"status": status, "truth": self.problem.expression}
         return {**self.identity(), **truth, **unknown, **outcome}
 
 

@@ -28,8 +28,9 @@ def current(lines: Sequence[Line]) -> list[Line]:
 
 
 def names(lines: Sequence[Line], field: str) -> list[str]:
-    """The values of a field in the order in which they first occur."""
-    return list(dict.fromkeys(str(line[field]) for line in lines))
+    """The values of a field: problems as they first occur, others sorted."""
+    found = dict.fromkeys(str(line[field]) for line in lines)
+    return list(found) if field == "problem" else sorted(found)
 
 
 def share(lines: Sequence[Line], field: str) -> str:
@@ -88,7 +89,7 @@ def _by_problem(lines: Sequence[Line]) -> list[list[str]]:
     for problem in names(lines, "problem"):
         own = [line for line in lines if line["problem"] == problem]
         cells = [_cell([line for line in own if line["estimator"] == e]) for e in estimators]
-        rows.append([problem, str(own[0]["truth"]), *cells])
+        rows.append([problem, f"`{own[0]['truth']}`", *cells])
     totals = [share([ln for ln in lines if ln["estimator"] == e], "recovered") for e in estimators]
     return [*rows, ["all", "", *totals]]
 
