@@ -56,19 +56,15 @@ def serve(job: Job, folder: Path, sender: Connection) -> None:
     def send(stage: str, line: Line | None = None) -> None:
         sender.send_bytes(json.dumps([stage, line], allow_nan=False).encode())
 
-    try:
-        line = perform(job, send)
-    except Exception as error:
-        print(f"--- {job.name}", file=sys.stderr)
-        traceback.print_exc()
-        line = job.line(FAILED, {"error": _in_a_line(error)})
+    line = perform(job, send)
     sys.stdout.flush()
     sys.stderr.flush()
     send("ended", line)
 
 
 def perform(job: Job, tell: Callable[[str], object] = lambda stage: None) -> Line:
-    """Make the data, fit, judge.
+    """Make the data, fit, judge; what goes wrong becomes a line as well, with its traceback in
+    the log.
 
     Arguments:
         job: What to run.
@@ -76,17 +72,21 @@ def perform(job: Job, tell: Callable[[str], object] = lambda stage: None) -> Lin
     Returns:
         The line of the run.
     """
-    training, test = job.problem.draw(RandomStreams(job.seed), job.noise)
-    estimator = make_estimator(job)
-    tell(FITTING)
-    started, cpu_started = time.perf_counter(), time.process_time()
-    estimator.fit(training.inputs, training.targets[:, 0], job.problem.variables)
-    outcome: dict[str, object] = {
-        "seconds": round(time.perf_counter() - started, 3),
-        "cpu_seconds": round(time.process_time() - cpu_started, 3),
-    }
-    tell(JUDGING)
-    return job.line(FINISHED, outcome | _judge(job, estimator, test))
+    outcome: dict[str, object] = {}
+    try:
+        training, test = job.problem.draw(RandomStreams(job.seed), job.noise)
+        estimator = make_estimator(job)
+        tell(FITTING)
+        started, cpu_started = time.perf_counter(), time.process_time()
+        estimator.fit(training.inputs, training.targets[:, 0], job.problem.variables)
+        outcome["seconds"] = round(time.perf_counter() - started, 3)
+        outcome["cpu_seconds"] = round(time.process_time() - cpu_started, 3)
+        tell(JUDGING)
+        return job.line(FINISHED, outcome | _judge(job, estimator, test))
+    except Exception as error:
+        print(f"--- {job.name}", file=sys.stderr)
+        traceback.print_exc()
+        return job.line(FAILED, outcome | {"error": _in_a_line(error)})
 
 
 def make_estimator(job: Job) -> Estimator:
