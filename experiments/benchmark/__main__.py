@@ -60,6 +60,7 @@ def run(plan: Plan, console: Console) -> bool:
         f"lines: {plan.folder}; tables and figures: python -m experiments.report {plan.folder}",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )
     return interrupted
 
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(usage(words))
             return
         interrupted = run(make_plan(words), Console())
-    except (ConfigurationError, DataError) as error:
+    except (ConfigurationError, DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

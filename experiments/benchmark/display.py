@@ -80,5 +80,6 @@ class _Bar:
     def ended(self, job: Job, line: Line) -> None:
         """Count it."""
         self._running.remove(job.name)
-        self._bar.console.print(f"{job.name}: {outcome_text(line)}", highlight=False)
+        text = f"{job.name}: {outcome_text(line)}"
+        self._bar.console.print(text, highlight=False, markup=False)
         self._bar.update(self._task, advance=1, running=", ".join(self._running))

@@ -7,6 +7,7 @@ from stub_estimators import write_configs
 from esr.errors import ConfigurationError
 from experiments.benchmark.__main__ import main
 from experiments.benchmark.arguments import make_plan
+from experiments.configurations import CONFIGS
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def test_our_own_estimator_can_be_made_and_set() -> None:
     assert job.making["replicas"] == 20
     deep = ["suite=eql_paper_deep", "estimators=eql", "estimator.eql.model.hidden.layers=3"]
     assert make_plan(deep).jobs[0].making["model"]["hidden"]["layers"] == 3  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", [p.stem for p in (CONFIGS / "estimator").glob("*.yaml")])
+def test_every_estimator_of_ours_composes_and_says_what_it_lacks(name: str) -> None:
+    try:
+        (job,) = make_plan(["suite=eql_paper", "problems=x", f"estimators={name}"]).jobs
+    except ConfigurationError as error:
+        assert "is not installed; install it with" in str(error)  # noqa: PT017
+    else:
+        assert job.estimator == name
 
 
 @pytest.mark.parametrize(
