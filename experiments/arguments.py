@@ -28,6 +28,7 @@ from experiments.configurations import (
 __all__ = ["CONFIGS", "UsageError", "prepare_arguments"]
 
 _PASS_THROUGH = {"--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc"}
+_OF_THE_BENCHMARK = {"suite", "estimator"}
 
 
 def prepare_arguments(arguments: Sequence[str]) -> list[str]:
@@ -48,6 +49,7 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     except HydraException as error:
         raise UsageError(f"the arguments cannot be read: {error}") from error
     groups = {folder.name for root in folders for folder in root.iterdir() if folder.is_dir()}
+    groups -= _OF_THE_BENCHMARK
     chosen: list[list[str]] = []
     settings: list[Override] = []
     for override in parsed:
