@@ -23,7 +23,7 @@ __all__ = ["LARGEST_ERROR", "Recovery", "judge_recovery", "same_law", "same_stru
 
 LARGEST_ERROR = 1e-8
 """Mean squared error below which values are those of the truth."""
-DECIMALS = 3
+DECIMALS, DIGITS = 3, 6
 _LARGEST_STRUCTURE = 200
 """Nodes of an expression, simplified, whose constants are worth refitting."""
 _ARITHMETIC = {STANDARD[name] for name in ("add", "sub", "mul", "div", "pow", "neg")}
@@ -72,44 +72,53 @@ def judge_recovery(
 
 
 def same_law(found: Expression, truth: Expression) -> bool:
-    """Whether two expressions are equal, or are with constants rounded to three decimals.
+    """Whether two expressions are equal, or are with constants rounded.
 
-    Constants are merged before they are rounded: 2*pi is 6.283, not 2 times 3.142.
+    Constants are rounded to three decimals, large ones to six digits, since a quotient may be
+    written with any common factor. They are merged before that: 2*pi is 6.283, not 2 times
+    3.142.
     """
     if found.equals(truth):
         return True
-    return simplify(found).equals(simplify(truth), decimals=DECIMALS) is True
+    return _rounded(simplify(found)).equals(_rounded(simplify(truth))) is True
 
 
 def same_structure(found: Expression, truth: Expression, inputs: Mapping[str, Tensor]) -> bool:
     """Whether an expression becomes the truth by other constants, and needs all its parts.
 
-    The constants of the simplified expression, exponents that are not whole numbers included,
-    are refitted to the truth's own values from where they are. The structure is the truth's if
-    the result is the truth, symbolically and by its values, and no part was superfluous: no
-    constant went to zero, and with its constants rounded the result simplifies to as many
-    variables and functions as before. So `1.02*x**2 + 0.003*x` has not the structure of `x**2`,
-    nor has `sin(6.2*x) + 0.01*sin(6.4*x)` that of `sin(2*pi*x)`.
+    What vanishes as constants are rounded is left out first. Then the constants, exponents that
+    are not whole numbers included, are refitted to the truth's own values from where they are.
+    The structure is the truth's if the result is the truth, symbolically and by its values, and
+    no part was superfluous: no constant went to zero, and with its constants rounded the result
+    simplifies to as many variables and functions as before. So `1.02*x**2 + 0.003*x` has not the
+    structure of `x**2`, nor has `sin(6.2*x) + 0.01*sin(6.4*x)` that of `sin(2*pi*x)`.
 
     Arguments:
         found: Any expression.
         truth: The expression to compare with.
         inputs: Each variable's values, `(N,)`, free of noise.
     """
-    simple = simplify(found)
+    simple = simplify(_rounded(simplify(found)))
     target = truth.evaluate(inputs)
     if simple.complexity > _LARGEST_STRUCTURE or not math.isfinite(_error(simple, inputs, target)):
         return False
     fit = fit_constants(simple, inputs, target, exponents=True)
     if not fit.mse < LARGEST_ERROR:
         return False
-    values = [round(value, DECIMALS) for value in fit.expression.constants]
+    refitted = _rounded(fit.expression)
     vanished = any(
-        new == 0 and old != 0 for new, old in zip(values, simple.constants, strict=True)
+        new == 0 and old != 0
+        for new, old in zip(refitted.constants, simple.constants, strict=True)
     )
-    if vanished or _parts(simplify(simple.with_constants(values))) < _parts(simple):
+    if vanished or _parts(simplify(refitted)) < _parts(simple):
         return False
     return same_law(fit.expression, truth)
+
+
+def _rounded(expression: Expression) -> Expression:
+    """The same tree with constants to three decimals or six digits, whichever is coarser."""
+    values = [round(value, DECIMALS) for value in expression.constants]
+    return expression.with_constants([float(f"{value:.{DIGITS}g}") for value in values])
 
 
 def _parts(expression: Expression) -> int:

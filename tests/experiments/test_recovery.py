@@ -43,6 +43,8 @@ def test_a_law_is_the_same_if_its_constants_are_to_three_decimals(
         ("sin(6.2831853*x)", "sin(2*pi*x)"),
         ("x*x*1.00001", "x**2"),
         ("exp(x)*exp(-x)*x", "x"),
+        ("x + 2e-8*sin(x) - 3e-8", "x"),
+        ("62499996/(62500000*exp(-10*x) + 62499996) - 2e-8", "1/(1 + exp(-10*x))"),
     ],
 )
 def test_the_truth_in_another_form_is_recovered(found: str, truth: str) -> None:
@@ -58,6 +60,7 @@ def test_the_truth_in_another_form_is_recovered(found: str, truth: str) -> None:
         ("0.98*exp(-1.03*x**2)", "exp(-x**2)"),
         ("sigmoid(9.6*x)", "1/(1 + exp(-10*x))"),
         ("1.01*x**2.03", "x**2"),
+        ("1.01*x**2 + 2e-5*sin(x)", "x**2"),  # a term of no size
         ("1/(0.98 + 1.1*exp(-9.8*x))", "1/(1 + exp(-10*x))"),
     ],
 )
