@@ -58,7 +58,7 @@ def markdown(lines: Sequence[Line]) -> str:
     """
     suite, noise = lines[0]["suite"], lines[0]["noise"]
     parts = [f"## {suite}, noise {noise:g}" if isinstance(noise, float) else f"## {suite}"]
-    parts += ["Recovered of seeds, and median seconds:", _table(_by_problem(lines))]
+    parts += ["Recovered of seeds, and median seconds:", _table(_by_problem(lines, "`"))]
     parts += ["Recovered by seed:", _table(_by_seed(lines)), "Totals:", _table(_totals(lines))]
     mixed = [
         name
@@ -83,13 +83,13 @@ def to_csv(lines: Sequence[Line]) -> str:
     return text.getvalue()
 
 
-def _by_problem(lines: Sequence[Line]) -> list[list[str]]:
+def _by_problem(lines: Sequence[Line], quote: str = "") -> list[list[str]]:
     estimators = names(lines, "estimator")
     rows = [["problem", "truth", *estimators]]
     for problem in names(lines, "problem"):
         own = [line for line in lines if line["problem"] == problem]
         cells = [_cell([line for line in own if line["estimator"] == e]) for e in estimators]
-        rows.append([problem, f"`{own[0]['truth']}`", *cells])
+        rows.append([problem, f"{quote}{own[0]['truth']}{quote}", *cells])
     totals = [share([ln for ln in lines if ln["estimator"] == e], "recovered") for e in estimators]
     return [*rows, ["all", "", *totals]]
 
