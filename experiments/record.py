@@ -4,7 +4,7 @@ import json
 import math
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -49,9 +49,13 @@ def write_result(
     return path
 
 
-def describe_environment() -> dict[str, object]:
-    """Versions of the packages that decide a result, and the commit of this source if known."""
-    versions = {name: _version(name) for name in PACKAGES}
+def describe_environment(further: Sequence[str] = ()) -> dict[str, object]:
+    """Versions of the packages that decide a result, and the commit of this source if known.
+
+    Arguments:
+        further: Packages to name besides.
+    """
+    versions = {name: _version(name) for name in (*PACKAGES, *further)}
     return {"versions": versions | {"python": platform.python_version()}, "commit": _commit()}
 
 

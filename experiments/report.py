@@ -1,6 +1,7 @@
 """Tables of what runs found: `python -m experiments.report FOLDER`.
 
-Reads every `result.json` below the folder and prints one Markdown table for each task.
+Reads every `result.json` below the folder and prints one Markdown table for each task. For each
+benchmark below it, prints its tables and writes them, a CSV file and figures beside its lines.
 """
 
 import argparse
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from esr.equations import Expression
+from experiments.benchmark.lines import RUNS
+from experiments.benchmark.report import report_benchmark
 from experiments.record import RESULT
 
 __all__ = ["main", "read_records", "task_table"]
@@ -59,8 +62,12 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where runs were written, such as outputs")
+    folder = parser.parse_args().folder
     try:
-        records = read_records(parser.parse_args().folder)
+        benchmarks = sorted(path.parent for path in folder.rglob(RUNS))
+        for place in benchmarks:
+            print(report_benchmark(place))
+        records = [] if benchmarks and not any(folder.rglob(RESULT)) else read_records(folder)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -26,6 +26,7 @@ LAYERS = [
     "baselines.relu",
     "baselines.eql",
     "baselines.dynamics",
+    "baselines.peers",
     "baselines",
     "experiments",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.arguments import prepare_arguments
+from experiments.benchmark.arguments import make_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,3 +45,10 @@ def test_a_run_in_the_text_is_one_the_program_accepts(command: str) -> None:
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "experiments.run"]
     assert prepare_arguments(words[3:])
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "experiments.benchmark suite" in c])
+def test_a_benchmark_in_the_text_is_one_the_program_accepts(command: str) -> None:
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "experiments.benchmark"]
+    assert make_plan(words[3:]).jobs

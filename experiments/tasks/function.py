@@ -12,6 +12,7 @@ from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.problem import Problem
 from esr.random import RandomStreams
 from esr.training import Phase, Progress
+from experiments.recovery import LARGEST_ERROR, same_law
 from experiments.tasks.function_figure import draw_function
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
 
@@ -114,7 +115,7 @@ class Function:
         )
         best, chosen = finished.best, finished.best.expression
         beyond = self._error(chosen, self.test)
-        recovered = beyond < 1e-8 and _same_law(chosen, self.truth)
+        recovered = beyond < LARGEST_ERROR and same_law(chosen, self.truth)
         metrics = {
             "recovered": float(recovered),
             "training_error": best.training_error,
@@ -174,16 +175,6 @@ class Function:
         draw = torch.randn(len(y), generator=noise, device=y.device, dtype=y.dtype)
         y = y + size * y.std() * draw if size > 0 else y
         return Problem(torch.stack(columns, dim=1), y[:, None], self.variables)
-
-
-def _same_law(found: Expression, truth: Expression) -> bool:
-    """Whether two expressions are equal, or are with constants rounded to three decimals.
-
-    Constants are merged before they are rounded: 2*pi is 6.283, not 2 times 3.142.
-    """
-    if found.equals(truth):
-        return True
-    return simplify(found).equals(simplify(truth), decimals=3) is True
 
 
 def _ranges(

@@ -76,3 +76,8 @@ def test_a_formula_needs_no_quotes(formula: str) -> None:
     key, _, value = prepared[1].partition("=")
     assert key == "task.expression"
     assert value.strip("'") == formula
+
+
+def test_groups_of_the_benchmark_are_no_settings_of_a_run() -> None:
+    with pytest.raises(UsageError, match="there is no setting 'suite'"):
+        prepare_arguments(["+task=function", "suite=eql_paper"])

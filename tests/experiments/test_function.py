@@ -7,11 +7,11 @@ from tiny import run, run_folders
 
 from baselines.eql import EQL, UnitGroup
 from baselines.relu import ReLUNetwork
-from esr.equations import STANDARD, Expression
+from esr.equations import STANDARD
 from esr.errors import ConfigurationError, DataError
 from esr.random import RandomStreams
 from esr.training import Phase
-from experiments.tasks.function import Function, _same_law
+from experiments.tasks.function import Function
 from experiments.tasks.task import Contender
 
 PHASES = {"only": Phase(1, 1e-2)}
@@ -124,20 +124,3 @@ def test_a_network_that_was_never_pruned_is_concluded_as_it_stands() -> None:
     conclusion = task.conclude(Contender("eql", model, torch.ones(2, dtype=torch.bool)))
     assert conclusion.metrics["recovered"] == 0
     assert conclusion.expressions["y"].complexity > 100
-
-
-@pytest.mark.parametrize(
-    ("found", "truth", "same"),
-    [
-        ("sin(6.2831853*x)", "sin(2*pi*x)", True),
-        ("0.49998*x*y + 0.5*z", "(x*y + z)/2", True),
-        ("sigmoid(10.0001*x)", "1/(1 + exp(-10*x))", True),
-        ("1.001*x", "x", False),
-        ("x + 0.001", "x", False),
-        ("sin(x)", "x", False),
-    ],
-)
-def test_a_law_is_the_same_if_its_constants_are_to_three_decimals(
-    found: str, truth: str, same: bool
-) -> None:
-    assert _same_law(Expression.parse(found), Expression.parse(truth)) is same

@@ -1,9 +1,11 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from experiments.report import read_records, task_table
+from experiments.benchmark.lines import append_line
+from experiments.report import main, read_records, task_table
 
 
 def write(folder: Path, **changes: object) -> None:
@@ -29,3 +31,26 @@ def test_a_folder_without_records_is_named(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text("{")
     with pytest.raises(ValueError, match="not a record of a run"):
         read_records(tmp_path)
+
+
+def test_runs_and_benchmarks_below_a_folder_are_both_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"suite": "s", "problem": "p", "estimator": "e", "seed": 0, "noise": 0.0}
+    counted = {"recovered": True, "structure_recovered": True, "front_recovered": True}
+    rest = {"settings": "a", "status": "finished", "truth": "x", "seconds": 1, "cpu_seconds": 1}
+    (tmp_path / "bench").mkdir()
+    append_line(tmp_path / "bench", line | counted | rest)
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path)])
+    main()
+    assert "| p | `x` | 1/1, 1 s |" in capsys.readouterr().out
+    write(tmp_path / "run", metrics={"error": 0.25})
+    main()
+    printed = capsys.readouterr().out
+    assert "| p | `x` | 1/1, 1 s |" in printed
+    assert "| m | 0 | 0.25 | 1.5 |" in printed
+    (tmp_path / "bench" / "runs.jsonl").write_text("")
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "has no line yet" in capsys.readouterr().err
