@@ -4,6 +4,7 @@ from esr.training.checkpoint import Checkpoint
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
 from esr.training.phases import Phase, Position, locate
+from esr.training.program import Compiler, inductor
 from esr.training.replicas import DivergenceAction
 from esr.training.report import Callback, Report
 from esr.training.trainer import Trainer, TrainingResult
@@ -12,6 +13,7 @@ __all__ = [
     "BatchSource",
     "Callback",
     "Checkpoint",
+    "Compiler",
     "DivergenceAction",
     "Interruption",
     "Objective",
@@ -21,6 +23,7 @@ __all__ = [
     "Report",
     "Trainer",
     "TrainingResult",
+    "inductor",
     "locate",
     "plain_energy",
 ]

@@ -19,19 +19,18 @@ class DivergenceAction(Enum):
 
 
 def limit_gradients(
-    parameters: Sequence[Parameter], energies: Tensor, active: Tensor, limit: float
+    gradients: Sequence[Tensor], energies: Tensor, active: Tensor, limit: float
 ) -> Tensor:
     """Clip each replica's gradient to a norm, and silence replicas that are not finite, in place.
 
     Arguments:
-        parameters: All lead with the replica dimension R; their `grad` is changed.
+        gradients: All lead with the replica dimension R; they are changed.
         energies: The energy of each replica, `(R,)`.
         active: Replicas that still train, bool `(R,)`; the gradient of others becomes zero.
         limit: Largest gradient norm of a replica, positive.
     Returns:
         Whether each active replica is healthy, bool `(R,)`; true for inactive ones.
     """
-    gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.cat([g.flatten(1) for g in gradients], 1), dim=1)
     energies = energies.detach()
     healthy: Tensor = norm - norm == energies - energies  # 0 == 0 where both are finite, else NaN

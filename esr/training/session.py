@@ -83,7 +83,7 @@ class Session(Generic[BatchT]):
         else:
             self.active &= ~ailing
         clear_optimizer_state(self.optimizer, self.parameters, ailing)
-        self.healthy = torch.ones_like(self.healthy)
+        self.healthy.fill_(True)
         if not bool(self.active.any()):
             raise TrainingError(
                 f"all {self.model.replicas} replicas became non-finite by step {self.step} and "

@@ -11,9 +11,11 @@ from esr.errors import ConfigurationError
 from esr.models import BatchT, Energy, EnergyModel
 from esr.random import RandomStreams
 from esr.training.checkpoint import Checkpoint
+from esr.training.compiled import CompiledStep
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
 from esr.training.phases import Phase, locate
+from esr.training.program import Compiler
 from esr.training.replicas import DivergenceAction, limit_gradients
 from esr.training.report import Callback, Report
 from esr.training.session import OptimizerFactory, Session
@@ -57,6 +59,7 @@ class Trainer:
         clip_norm: Largest norm of one replica's gradient, positive.
         divergence: What to do with a replica that is not finite.
         report_every: Steps between reports, and between looks at the replicas' health.
+        compiler: Compiles the steps, such as `inductor`; they are not compiled unless given.
     Raises:
         ConfigurationError: If there is no phase, or a number is not positive.
     """
@@ -69,6 +72,7 @@ class Trainer:
         clip_norm: float = 5.0,
         divergence: DivergenceAction = DivergenceAction.REINITIALISE,
         report_every: int = 50,
+        compiler: Compiler | None = None,
     ) -> None:
         if not phases:
             raise ConfigurationError("a schedule needs at least one phase, but has none")
@@ -79,6 +83,7 @@ class Trainer:
             )
         self.phases, self.optimizer, self.objective = dict(phases), optimizer, objective
         self.clip_norm, self.divergence, self.report_every = clip_norm, divergence, report_every
+        self.compiler = compiler
 
     @property
     def total_steps(self) -> int:
@@ -112,13 +117,15 @@ class Trainer:
         state = checkpoint.load(session.active.device) if checkpoint is not None else None
         if state is not None:
             session.restore(state)
-        interrupted = False
+        interrupted, compiled = False, None
         for callback in callbacks:
             callback.started(self.total_steps, session.step)
         try:
             with Interruption() as interruption:
                 while session.step < self.total_steps and not interruption.requested:
-                    energies = self._step(session, source)
+                    if compiled is None and session.own_steps > 0:
+                        compiled = self._compiled(session)
+                    energies = self._step(session, source, compiled)
                     if session.step % self.report_every == 0 or session.step == self.total_steps:
                         session.care_for_replicas(self.divergence)
                         self._report(session, energies, validate, callbacks)
@@ -135,7 +142,17 @@ class Trainer:
             session.step, session.seconds, interrupted, session.active, session.diverged
         )
 
-    def _step(self, session: Session[BatchT], source: BatchSource[BatchT]) -> Energy:
+    def _compiled(self, session: Session[BatchT]) -> CompiledStep[BatchT] | None:
+        if self.compiler is None:
+            return None
+        return CompiledStep(session, self.optimizer, self.objective, self.clip_norm, self.compiler)
+
+    def _step(
+        self,
+        session: Session[BatchT],
+        source: BatchSource[BatchT],
+        compiled: CompiledStep[BatchT] | None,
+    ) -> Energy:
         """One optimizer step; returns the energies before it."""
         position = locate(self.phases, session.step)
         phase = position.phase
@@ -146,16 +163,19 @@ class Trainer:
         if not session.model.training:
             session.model.train()
         progress = Progress(session.step, position.index, session.step / self.total_steps)
-        energies = self.objective(
-            session.model, source.batch(progress), generator=session.streams["gates"]
-        )
-        per_replica = energies.per_replica(phase.structure_at(position.fraction))  # (R,)
+        batch, structure_scale = source.batch(progress), phase.structure_at(position.fraction)
+        if compiled is not None:
+            rate = phase.learning_rate_at(position.fraction)
+            energies = compiled(batch, rate, structure_scale)
+            session.step += 1
+            return energies
+        energies = self.objective(session.model, batch, generator=session.streams["gates"])
+        per_replica = energies.per_replica(structure_scale)  # (R,)
         for parameter in session.parameters:
             parameter.grad = None
         per_replica.sum().backward()  # type: ignore[no-untyped-call]
-        session.healthy &= limit_gradients(
-            session.parameters, per_replica, session.active, self.clip_norm
-        )
+        gradients = [p.grad for p in session.parameters if p.grad is not None]
+        session.healthy &= limit_gradients(gradients, per_replica, session.active, self.clip_norm)
         for group in session.optimizer.param_groups:
             group["lr"] = phase.learning_rate_at(position.fraction)
         session.optimizer.step()

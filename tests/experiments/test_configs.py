@@ -58,6 +58,15 @@ def test_a_reference_is_a_model_or_nothing(name: str) -> None:
         assert isinstance(make(in_features=1, out_features=1, replicas=1), FunctionModel)
 
 
+@pytest.mark.parametrize("name", names("trainer"))
+def test_a_trainer_takes_the_phases_of_a_task(name: str) -> None:
+    config = composed("+task=function", f"trainer={name}")
+    phases = instantiate(config.task, _convert_="all").phases
+    trainer = instantiate(config.trainer, _convert_="all")(phases=phases)
+    assert isinstance(trainer, Trainer)
+    assert (trainer.compiler is not None) == (name == "compiled")
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*.yaml")), ids=lambda p: p.stem)
 def test_a_file_says_in_its_first_line_what_it_is(path: Path) -> None:
     assert path.read_text().startswith("# ")
