@@ -30,17 +30,20 @@ class DigitBatch(NamedTuple):
 
 
 class DigitSumModel(EnergyModel[DigitBatch]):
-    r"""The sum of two digits from their images: :math:`s = u\, f(z_1, z_2)`, z = encoder.
+    r"""The sum of two digits from their images: :math:`s = m + u\, f(z_1, z_2)`, z = encoder.
 
     Arguments:
         encoder: Maps images to one latent each.
-        adder: Maps two latents `(R, N, 2)` to the sum in its unit, `(R, N, 1)`.
-        unit: u, a typical size of a sum, positive; energies are in units of its square.
+        adder: Maps two latents `(R, N, 2)` to the standardised sum `(R, N, 1)`.
+        mean: m, the mean of the sums trained on.
+        unit: u, their standard deviation, positive; energies are in units of its square.
     """
 
-    def __init__(self, encoder: DigitEncoder, adder: FunctionModel, unit: float) -> None:
+    def __init__(
+        self, encoder: DigitEncoder, adder: FunctionModel, mean: float, unit: float
+    ) -> None:
         super().__init__(adder.replicas)
-        self.encoder, self.adder, self.unit = encoder, adder, unit
+        self.encoder, self.adder, self.mean, self.unit = encoder, adder, mean, unit
 
     def encode(self, images: Tensor) -> Tensor:
         """Latents `(R, M, 1)` of images `(M, H, W)`."""
@@ -49,7 +52,7 @@ class DigitSumModel(EnergyModel[DigitBatch]):
 
     def add(self, latents: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Sums `(R, N, 1)` of latents `(N, 2)` or `(R, N, 2)`."""
-        return self.unit * self.adder.draw(generator=generator)(latents)
+        return self.mean + self.unit * self.adder.draw(generator=generator)(latents)
 
     def energy(self, batch: DigitBatch, *, generator: Generator | None = None) -> Energy:
         """Mean squared error over pairs, in units of the squared unit, plus the adder's price."""

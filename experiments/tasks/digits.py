@@ -21,7 +21,7 @@ from esr.training import Phase, Progress
 from experiments.tasks.digits_batches import DigitBatches, pair_up
 from experiments.tasks.digits_data import DigitData, DigitImages
 from experiments.tasks.digits_figure import draw_additions
-from experiments.tasks.digits_law import SUM, VARIABLES, DigitLaw, find_law
+from experiments.tasks.digits_law import SUM, VARIABLES, DigitLaw, find_law, reading_of
 from experiments.tasks.digits_measures import Additions, measure_additions, summarise
 from experiments.tasks.digits_pairs import LARGEST_SUM
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
@@ -101,8 +101,8 @@ class Digits:
         encoder = self.encoder(
             height=height, width=width, replicas=replicas, generator=streams["encoder"]
         )
-        unit = float(self._fitting.sums.std().clamp(min=1.0))
-        return DigitSumModel(encoder, adder, unit)
+        mean, unit = float(self._fitting.sums.mean()), float(self._fitting.sums.std())
+        return DigitSumModel(encoder, adder, mean, max(unit, 1.0))
 
     def batch(self, progress: Progress) -> DigitBatch:
         """Images and pairs drawn anew at each step, determined by the seed and the step."""
@@ -114,12 +114,13 @@ class Digits:
         return model.energy(_cast(self._validation, next(model.parameters()).dtype)).data
 
     def describe(self, model: EnergyModel[DigitBatch], replica: int) -> Mapping[str, str]:
-        """The equation of one replica as it stands, small weights left out, in its unit."""
+        """The equation of one replica as it stands, small weights left out."""
         if not isinstance(model, DigitSumModel) or not isinstance(model.adder, SymbolicModel):
             return {}
-        equation = model.adder.expressions(VARIABLES, threshold=0.01)[replica][0]
+        standardised = model.adder.expressions(VARIABLES, threshold=0.01)[replica][0]
+        equation = reading_of(model, standardised)
         small = simplify(equation, seconds=1.0) if equation.complexity <= 100 else equation
-        return {SUM: f"{model.unit:.3g}*({small:.3g})"}
+        return {SUM: f"{small:.3g}"}
 
     @torch.no_grad()
     def conclude(

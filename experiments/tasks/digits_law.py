@@ -11,7 +11,7 @@ from esr.equations import Constant, Expression, simplify
 from esr.finishing import eliminate_terms
 from esr.models import SymbolicModel
 
-__all__ = ["SUM", "VARIABLES", "DigitLaw", "find_law", "share_right"]
+__all__ = ["SUM", "VARIABLES", "DigitLaw", "find_law", "reading_of", "share_right"]
 
 VARIABLES = ("z1", "z2")
 SUM = "s"
@@ -42,6 +42,11 @@ class DigitLaw:
         if self.equation is None:
             return self.network(latents)
         return self.equation.evaluate(_columns(latents)).expand(len(latents))
+
+
+def reading_of(model: DigitSumModel, standardised: Expression) -> Expression:
+    """The equation of the sum itself, from that of the standardised sum."""
+    return Constant(model.unit) * standardised + Constant(model.mean)
 
 
 def share_right(predicted: Tensor, sums: Tensor) -> float:
@@ -77,7 +82,7 @@ def find_law(
     for replica in chosen:
         law = DigitLaw(replica, _encoder(model, replica), _network(model, replica))
         if readings:
-            reading = Constant(model.unit) * readings[replica][0]
+            reading = reading_of(model, readings[replica][0])
             equation = _finish(reading, law, training, tolerance)
             if equation is None:  # too large, as when interrupted before anything was pruned
                 continue
@@ -85,7 +90,7 @@ def find_law(
         laws.append(law)
     if not laws:
         best = chosen[0]
-        reading = Constant(model.unit) * readings[best][0]
+        reading = reading_of(model, readings[best][0])
         return DigitLaw(best, _encoder(model, best), _network(model, best), reading)
     wrong = [1 - _accuracy(law, validation) for law in laws]
     good = [pair for pair in zip(laws, wrong, strict=True) if pair[1] <= min(wrong) + _AS_GOOD]
