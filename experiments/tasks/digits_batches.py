@@ -25,7 +25,7 @@ class DigitBatches:
     """
 
     def __init__(
-        self, images: int = 128, pairs: int = 1024, shift: float = 0.5, rotation: float = 6.0
+        self, images: int = 128, pairs: int = 1024, shift: float = 0.75, rotation: float = 10.0
     ) -> None:
         if images < 16 or pairs < 1:
             raise ConfigurationError(
