@@ -56,8 +56,8 @@ def summarise(metrics: Mapping[str, float], limit: int) -> list[tuple[str, str]]
     """Rows of the closing table."""
     rows = [("|corr(z, digit)|", f"{metrics['latent_correlation']:.4f}")]
     for label, name in (
-        (f"right on new digits, sums below {limit} (trained)", "seen_accuracy"),
-        (f"right on new digits, sums from {limit} (never seen)", "unseen_accuracy"),
+        (f"right sums below {limit} (trained)", "seen_accuracy"),
+        (f"right sums from {limit} (never seen)", "unseen_accuracy"),
     ):
         value = f"{metrics[name]:.1%}"
         if f"reference_{name}" in metrics:
