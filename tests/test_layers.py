@@ -27,11 +27,18 @@ LAYERS = [
     "baselines.eql",
     "baselines.dynamics",
     "baselines.peers",
+    "baselines.digits",
     "baselines",
     "experiments",
 ]
-FORBIDDEN = {("baselines.dynamics", "baselines.eql"), ("baselines.eql", "baselines.relu")}
-ONLY_IN_EXPERIMENTS = {"hydra", "omegaconf", "tensorboard", "matplotlib", "rich"}
+FORBIDDEN = {
+    ("baselines.dynamics", "baselines.eql"),
+    ("baselines.eql", "baselines.relu"),
+    ("baselines.digits", "baselines.eql"),
+    ("baselines.digits", "baselines.relu"),
+    ("baselines.digits", "baselines.dynamics"),
+}
+ONLY_IN_EXPERIMENTS = {"hydra", "omegaconf", "tensorboard", "matplotlib", "rich", "sklearn"}
 
 
 def layer_of(module: str) -> str:
