@@ -8,14 +8,14 @@ from torch import Generator, Tensor, nn
 from baselines.eql.layer import SparseLinear, affine
 from baselines.eql.misfit import FusedMisfit, can_fuse
 from baselines.eql.readout import read_network
-from baselines.eql.repertoire import allowed_weights
+from baselines.eql.repertoire import Repertoire, allowed_weights
 from baselines.eql.units import (
     DEFAULT_UNITS,
     UnitSpecification,
     apply_units,
     as_unit_groups,
 )
-from esr.equations import Expression
+from esr.equations import Expression, Primitive
 from esr.errors import ConfigurationError
 from esr.models import Batch, Energy, SymbolicModel
 from esr.structure import SmoothedL05, StructureTerm
@@ -41,9 +41,10 @@ class EQL(SymbolicModel):
         replicas: None, or the number of parallel copies R, at least 1.
         initial_sd: Standard deviation of the initial weights, or several, which the replicas
             take in turn.
-        repertoires: Names of the primitives that a replica may use besides `identity`; the
-            replicas take them in turn, and an empty one allows all units. A replica with few
-            kinds of units finds laws made of them far more often than one that has all.
+        repertoires: Names of the primitives that a replica may use besides `identity`, the same
+            in all hidden layers or a list for each; the replicas take them in turn, and an empty
+            one allows all units. A replica with few kinds of units finds laws made of them far
+            more often than one that has all.
         generator: Feeds the initial draw; torch's default generator unless given.
     Raises:
         ConfigurationError: If a size is not positive, or a repertoire names no unit.
@@ -59,7 +60,7 @@ class EQL(SymbolicModel):
         structure: StructureTerm | None = None,
         replicas: int | None = None,
         initial_sd: float | Sequence[float] = 0.3,
-        repertoires: Sequence[Sequence[str]] = (),
+        repertoires: Sequence[Repertoire] = (),
         generator: Generator | None = None,
     ) -> None:
         sizes = {"in_features": in_features, "out_features": out_features}
@@ -156,6 +157,19 @@ class EQL(SymbolicModel):
             read_network([w[replica] for w in weights], self.hidden, variables, threshold)
             for replica in range(self.replicas)
         ]
+
+    @property
+    def functions(self) -> list[Primitive]:
+        """The primitives of one argument among the units, without scale; not the identity."""
+        bases = (group.primitive.base for groups in self.hidden for group in groups)
+        return [
+            base for base in dict.fromkeys(bases) if base.arity == 1 and base.name != "identity"
+        ]
+
+    def weight_counts(self) -> Tensor:
+        """How many weights of each replica act, `(R,)`."""
+        acting = (layer.acting_weights(sample=False) for layer in self._sparse_layers())
+        return torch.stack([(w != 0).flatten(1).sum(1) for w in acting]).sum(0)
 
     def _drawn(self, generator: Generator | None) -> list[Tensor]:
         return [

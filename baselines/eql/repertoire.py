@@ -8,11 +8,15 @@ from torch import Tensor
 from baselines.eql.units import UnitGroup
 from esr.errors import ConfigurationError, suggestion
 
-__all__ = ["allowed_weights"]
+__all__ = ["Repertoire", "allowed_weights"]
+
+Repertoire = Sequence[str] | Sequence[Sequence[str]]
+"""Names of primitives, the same for each hidden layer or a list for each. An empty list allows
+every unit, and `identity` is always allowed."""
 
 
 def allowed_weights(
-    repertoires: Sequence[Sequence[str]],
+    repertoires: Sequence[Repertoire],
     hidden: Sequence[Sequence[UnitGroup]],
     in_features: int,
     out_features: int,
@@ -21,8 +25,7 @@ def allowed_weights(
     """Where each replica may have weights, so that it uses only the units in its repertoire.
 
     Arguments:
-        repertoires: Names of primitives, for the replicas in turn; `identity` is always allowed
-            and an empty repertoire allows every unit.
+        repertoires: For the replicas in turn.
         hidden: The unit groups of each hidden layer.
         in_features: Number of inputs.
         out_features: Number of outputs.
@@ -30,21 +33,15 @@ def allowed_weights(
     Returns:
         For each linear layer a tensor `(R, out, in + 1)` of ones and zeros.
     Raises:
-        ConfigurationError: If a name is not that of a unit of any layer.
+        ConfigurationError: If a name is not that of a unit of its layer, or a repertoire has not
+            one list for each layer.
     """
-    names = sorted({group.primitive.name for groups in hidden for group in groups})
-    for repertoire in repertoires:
-        for name in repertoire:
-            if name not in names:
-                raise ConfigurationError(
-                    f"a repertoire names '{name}', but no layer has such units; "
-                    f"{suggestion(name, names)}"
-                )
-    turns = [set(repertoires[r % len(repertoires)]) for r in range(replicas)]
+    layered = [_layered(repertoire, hidden) for repertoire in repertoires]
+    turns = [layered[replica % len(layered)] for replica in range(replicas)]
     columns = torch.ones(replicas, in_features)
     allowed: list[Tensor] = []
-    for groups in hidden:
-        uses = torch.tensor([[_may_use(turn, group) for group in groups] for turn in turns])
+    for depth, groups in enumerate(hidden):
+        uses = torch.tensor([[_may_use(turn[depth], group) for group in groups] for turn in turns])
         operands = torch.tensor([group.operands for group in groups])
         counts = torch.tensor([group.count for group in groups])
         rows = uses.float().repeat_interleave(operands, dim=1)  # (R, G)
@@ -54,7 +51,29 @@ def allowed_weights(
     return allowed
 
 
-def _may_use(repertoire: set[str], group: UnitGroup) -> bool:
+def _layered(repertoire: Repertoire, hidden: Sequence[Sequence[UnitGroup]]) -> list[Sequence[str]]:
+    """One list of names for each hidden layer, checked."""
+    names = [entry for entry in repertoire if isinstance(entry, str)]
+    lists = [entry for entry in repertoire if not isinstance(entry, str)]
+    mixed = len(names) > 0 and len(lists) > 0
+    lists = lists or [names] * len(hidden)
+    if mixed or len(lists) != len(hidden):
+        raise ConfigurationError(
+            f"a repertoire must be a list of names, or one for each of the {len(hidden)} hidden "
+            f"layers, but is {list(repertoire)}"
+        )
+    for wanted, groups in zip(lists, hidden, strict=True):
+        known = sorted({group.primitive.name for group in groups})
+        for name in wanted:
+            if name not in known:
+                raise ConfigurationError(
+                    f"a repertoire names '{name}', but its layer has no such units; "
+                    f"{suggestion(name, known)}"
+                )
+    return lists
+
+
+def _may_use(repertoire: Sequence[str], group: UnitGroup) -> bool:
     name = group.primitive.name
     return not repertoire or name == "identity" or name in repertoire
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from esr.equations import STANDARD, Primitive
-from esr.errors import ConfigurationError
+from esr.errors import ConfigurationError, suggestion
 
 __all__ = [
     "DEFAULT_UNITS",
@@ -73,17 +73,29 @@ Deviations: its two constant units are the bias that every layer here has; the a
 limited to 5 in training."""
 
 
-def paper_layers(layers: int = 2) -> list[tuple[UnitGroup, ...]]:
+def paper_layers(
+    layers: int = 2, counts: Mapping[str, int] | None = None
+) -> list[tuple[UnitGroup, ...]]:
     """Several hidden layers of `PAPER_UNITS`, for a configuration file.
 
     Arguments:
         layers: How many, at least 1.
+        counts: Other numbers of units than the paper's, by the name of the primitive; a
+            primitive with 0 units is left out.
     Raises:
-        ConfigurationError: If `layers < 1`.
+        ConfigurationError: If `layers < 1`, or a name is none of the paper's units.
     """
     if layers < 1:
         raise ConfigurationError(f"layers must be at least 1, but is {layers}")
-    return [PAPER_UNITS] * layers
+    wanted = {group.primitive.name: group.count for group in PAPER_UNITS}
+    for name, count in (counts or {}).items():
+        if name not in wanted:
+            raise ConfigurationError(
+                f"the paper has no '{name}' units; {suggestion(name, wanted)}"
+            )
+        wanted[name] = count
+    units = [(group.primitive, wanted[group.primitive.name]) for group in PAPER_UNITS]
+    return [tuple(UnitGroup(unit, count) for unit, count in units if count != 0)] * layers
 
 
 def as_unit_groups(specification: UnitSpecification, place: str) -> tuple[UnitGroup, ...]:

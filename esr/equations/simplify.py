@@ -19,7 +19,11 @@ _GROWTH, _ALLOWANCE = 3, 20  # a form may have this many times more nodes when e
 
 
 def simplify(
-    expression: Expression, *, seconds: float = 5.0, primitives: PrimitiveSet = STANDARD
+    expression: Expression,
+    *,
+    seconds: float = 5.0,
+    primitives: PrimitiveSet = STANDARD,
+    expand: bool = True,
 ) -> Expression:
     """A flatter expression of the same value.
 
@@ -33,6 +37,7 @@ def simplify(
         expression: Any expression.
         seconds: Time limit, above 0; the input comes back unchanged when it is exceeded.
         primitives: The functions that may occur in the result.
+        expand: Whether products of sums may be multiplied out.
     Returns:
         An expression whose values agree with the input's to 1e-11 of the largest intermediate
         result, wherever the input is defined.
@@ -41,7 +46,7 @@ def simplify(
     """
     folded = fold_constants(expression)
     try:
-        forms = run_with_time_limit(lambda: _forms(folded, primitives), seconds)
+        forms = run_with_time_limit(lambda: _forms(folded, primitives, expand), seconds)
     except TimeLimitExceeded:
         return expression
     for form in (*forms, folded):
@@ -58,12 +63,14 @@ def _formulas(primitives: PrimitiveSet) -> list[Primitive]:
     return [base for base in bases if base.name not in functions and base not in ARITHMETIC]
 
 
-def _forms(expression: Expression, primitives: PrimitiveSet) -> list[Expression]:
+def _forms(expression: Expression, primitives: PrimitiveSet, expand: bool) -> list[Expression]:
     """What to try, best first: multiplied out, and as sympy holds it."""
     try:
         plain = to_sympy(expression, number=decimal_fraction, opaque=_formulas(primitives))
-        expanded = sympy.expand(plain, power_exp=False, power_base=False, log=False)
         short = from_sympy(plain, primitives)
+        if not expand:
+            return [short]
+        expanded = sympy.expand(plain, power_exp=False, power_base=False, log=False)
         flat = from_sympy(expanded, primitives)
     except (ValueError, TypeError, ArithmeticError, NotImplementedError, RecursionError):
         return []  # something that sympy or the primitives cannot express, such as 1/0

@@ -1,7 +1,7 @@
 """From a trained symbolic model's readings to one equation: eliminate, snap, choose."""
 
 from esr.finishing.elimination import Finished, eliminate_terms, elimination_path
-from esr.finishing.finish import FinishedFront, finish_readings, rounding_floor
+from esr.finishing.finish import FinishedFront, finish_readings, is_exact, rounding_floor
 from esr.finishing.front import Candidate, choose, description_length, pareto_front
 from esr.finishing.snapping import snap_constants
 
@@ -14,6 +14,7 @@ __all__ = [
     "eliminate_terms",
     "elimination_path",
     "finish_readings",
+    "is_exact",
     "pareto_front",
     "rounding_floor",
     "snap_constants",
