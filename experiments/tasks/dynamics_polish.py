@@ -1,0 +1,107 @@
+"""Last touches to a law whose latent is known only up to scale and offset."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sympy
+
+from baselines.dynamics import DynamicsModel
+from esr.equations import Expression, Variable
+from experiments.tasks.dynamics_data import TrajectoryPairs
+from experiments.tasks.dynamics_law import Law, law_of
+from experiments.tasks.dynamics_transitions import VARIABLES, Transitions
+
+__all__ = ["centre_latent", "complete_law", "removable_offset"]
+
+_LATENT = VARIABLES[2]
+
+
+def complete_law(
+    law: Law, model: DynamicsModel, pairs: TrajectoryPairs, horizon: int, tolerance: float
+) -> Law:
+    """Offer the equations all variables and products of two again, and drop what does not matter.
+
+    A network that was pruned hard lacks the small terms of its law, or has bent others to serve
+    in their place; single steps tell which are needed.
+
+    Arguments:
+        law: With equations.
+        model: The model it came from, in float64.
+        pairs: Motions to judge by.
+        horizon: Number of their steps that are used.
+        tolerance: As for `eliminate_terms`.
+    Returns:
+        The completed law; the law as it is if its equations are too large.
+    """
+    offered = [_with_products(equation) for equation in law.equations]
+    return _shortened(law, offered, model, pairs, horizon, tolerance)
+
+
+def centre_latent(
+    law: Law, model: DynamicsModel, pairs: TrajectoryPairs, horizon: int, tolerance: float
+) -> Law:
+    r"""Choose the latent's offset, which the data leave open, so that the law is shortest.
+
+    Where an equation has both :math:`b\, m` and :math:`a\, m z`, the latent
+    :math:`z' = z + b / a` has :math:`a\, m z'` alone. The encoder's last bias takes up the offset.
+
+    Arguments:
+        law: With equations.
+        model: The model it came from, in float64; the encoder of the law's replica is changed.
+        pairs: Motions to judge by.
+        horizon: Number of their steps that are used.
+        tolerance: As for `eliminate_terms`.
+    Returns:
+        The law in terms of the shifted latent.
+    """
+    offset = removable_offset(law.equations)
+    if offset == 0:
+        return law
+    model.shift_latents_(law.replica, offset)
+    moved = [e.substitute({_LATENT: Variable(_LATENT) - offset}) for e in law.equations]
+    expanded = [Expression.from_sympy(sympy.expand(e.to_sympy())) for e in moved]
+    return _shortened(law, expanded, model, pairs, horizon, tolerance)
+
+
+def removable_offset(equations: Sequence[Expression]) -> float:
+    """The offset b / a of `centre_latent` for the largest a; zero if no term can be removed.
+
+    Arguments:
+        equations: Those that are not polynomials are passed over.
+    """
+    symbols = [sympy.Symbol(name, real=True) for name in VARIABLES]
+    largest, offset = 0.0, 0.0
+    for equation in equations:
+        polynomial = sympy.expand(equation.to_sympy())
+        if not polynomial.is_polynomial(*symbols):
+            continue
+        coefficients = sympy.Poly(polynomial, *symbols).as_dict()
+        for (d, v, z), coefficient in coefficients.items():
+            below = coefficients.get((d, v, 0))
+            if z == 1 and below is not None and abs(coefficient) > largest:
+                largest, offset = abs(float(coefficient)), float(below / coefficient)
+    return offset
+
+
+def _with_products(equation: Expression) -> Expression:
+    """The equation plus each variable and each product of two."""
+    for place, name in enumerate(VARIABLES):
+        equation = equation + Variable(name)
+        for other in VARIABLES[place:]:
+            equation = equation + 1e-3 * (Variable(name) * Variable(other))
+    return equation
+
+
+def _shortened(
+    law: Law,
+    equations: Sequence[Expression],
+    model: DynamicsModel,
+    pairs: TrajectoryPairs,
+    horizon: int,
+    tolerance: float,
+) -> Law:
+    transitions = Transitions.of(model, law.replica, pairs, horizon)
+    result = transitions.shorten(equations, tolerance)
+    if result is None:
+        return replace(law, finished=False)
+    return law_of(model, law.replica, result[0])
