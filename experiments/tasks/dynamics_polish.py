@@ -1,12 +1,11 @@
 """Last touches to a law whose latent is known only up to scale and offset."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sympy
 
 from baselines.dynamics import DynamicsModel
-from esr.equations import Expression, Variable
+from esr.equations import Expression, Variable, simplify
 from experiments.tasks.dynamics_data import TrajectoryPairs
 from experiments.tasks.dynamics_law import Law, law_of
 from experiments.tasks.dynamics_transitions import VARIABLES, Transitions
@@ -14,6 +13,8 @@ from experiments.tasks.dynamics_transitions import VARIABLES, Transitions
 __all__ = ["centre_latent", "complete_law", "removable_offset"]
 
 _LATENT = VARIABLES[2]
+_LITTLE = 1e-3
+"""First coefficient of a term that is offered; any but one, which would not be a constant."""
 
 
 def complete_law(
@@ -34,12 +35,12 @@ def complete_law(
         The completed law; the law as it is if its equations are too large.
     """
     offered = [_with_products(equation) for equation in law.equations]
-    return _shortened(law, offered, model, pairs, horizon, tolerance)
+    transitions = Transitions.of(model, law.replica, pairs, horizon)
+    result = transitions.shorten(offered, tolerance)
+    return law_of(model, law.replica, result[0]) if result is not None else law
 
 
-def centre_latent(
-    law: Law, model: DynamicsModel, pairs: TrajectoryPairs, horizon: int, tolerance: float
-) -> Law:
+def centre_latent(law: Law, model: DynamicsModel) -> Law:
     r"""Choose the latent's offset, which the data leave open, so that the law is shortest.
 
     Where an equation has both :math:`b\, m` and :math:`a\, m z`, the latent
@@ -48,19 +49,15 @@ def centre_latent(
     Arguments:
         law: With equations.
         model: The model it came from, in float64; the encoder of the law's replica is changed.
-        pairs: Motions to judge by.
-        horizon: Number of their steps that are used.
-        tolerance: As for `eliminate_terms`.
     Returns:
-        The law in terms of the shifted latent.
+        The same law in terms of the shifted latent, multiplied out.
     """
     offset = removable_offset(law.equations)
     if offset == 0:
         return law
     model.shift_latents_(law.replica, offset)
     moved = [e.substitute({_LATENT: Variable(_LATENT) - offset}) for e in law.equations]
-    expanded = [Expression.from_sympy(sympy.expand(e.to_sympy())) for e in moved]
-    return _shortened(law, expanded, model, pairs, horizon, tolerance)
+    return law_of(model, law.replica, [simplify(e) for e in moved])
 
 
 def removable_offset(equations: Sequence[Expression]) -> float:
@@ -84,24 +81,9 @@ def removable_offset(equations: Sequence[Expression]) -> float:
 
 
 def _with_products(equation: Expression) -> Expression:
-    """The equation plus each variable and each product of two."""
+    """The equation plus a little of each variable and of each product of two."""
     for place, name in enumerate(VARIABLES):
-        equation = equation + Variable(name)
+        equation = equation + _LITTLE * Variable(name)
         for other in VARIABLES[place:]:
-            equation = equation + 1e-3 * (Variable(name) * Variable(other))
+            equation = equation + _LITTLE * (Variable(name) * Variable(other))
     return equation
-
-
-def _shortened(
-    law: Law,
-    equations: Sequence[Expression],
-    model: DynamicsModel,
-    pairs: TrajectoryPairs,
-    horizon: int,
-    tolerance: float,
-) -> Law:
-    transitions = Transitions.of(model, law.replica, pairs, horizon)
-    result = transitions.shorten(equations, tolerance)
-    if result is None:
-        return replace(law, finished=False)
-    return law_of(model, law.replica, result[0])

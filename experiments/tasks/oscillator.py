@@ -82,13 +82,15 @@ class Oscillator(DynamicsTask):
 
     def finish(self, law: Law, model: DynamicsModel) -> Law:
         """Complete the law, centre its latent, let encoder and constants settle on each other."""
-        deciding, tolerance = self.deciding, self.finishing.tolerance
-        law = complete_law(law, model, deciding, self.horizon, tolerance)
-        law = centre_latent(law, model, deciding, self.horizon, tolerance)
-        if self.finishing.refinement == 0 or not law.finished:
+        law = self._completed(law, model)
+        law = self._completed(centre_latent(law, model), model)
+        if self.finishing.refinement == 0:
             return law
         batch = steps_ahead(self.training, self.horizon, torch.float64)
         return refine_law(law, model, self.training, batch, self.finishing.refinement)
+
+    def _completed(self, law: Law, model: DynamicsModel) -> Law:
+        return complete_law(law, model, self.deciding, self.horizon, self.finishing.tolerance)
 
     def measures(self, law: Law) -> dict[str, float]:
         """How near the law is to the exact step."""
