@@ -164,4 +164,4 @@ def refine_law(
     if not bool(energy.isfinite()):
         return law
     transitions = Transitions.of(refined, 0, pairs, batch.targets.shape[1])
-    return law_of(refined, 0, transitions.fit(cell.expressions(VARIABLES)[0]))
+    return law_of(refined, 0, transitions.fit(cell.expressions(VARIABLES)[0])[0])

@@ -20,10 +20,11 @@ _LITTLE = 1e-3
 def complete_law(
     law: Law, model: DynamicsModel, pairs: TrajectoryPairs, horizon: int, tolerance: float
 ) -> Law:
-    """Offer the equations all variables and products of two again, and drop what does not matter.
+    """Offer variables and products of two to equations that lack something, keep what matters.
 
     A network that was pruned hard lacks the small terms of its law, or has bent others to serve
-    in their place; single steps tell which are needed.
+    in their place; single steps tell which are needed. An equation that all of them together
+    improve by less than the tolerance is only shortened.
 
     Arguments:
         law: With equations.
@@ -34,9 +35,13 @@ def complete_law(
     Returns:
         The completed law; the law as it is if its equations are too large.
     """
-    offered = [_with_products(equation) for equation in law.equations]
     transitions = Transitions.of(model, law.replica, pairs, horizon)
-    result = transitions.shorten(offered, tolerance)
+    offered = [_with_products(equation) for equation in law.equations]
+    gain = transitions.fit(law.equations)[1] - transitions.fit(offered)[1]  # (2,)
+    lacking = gain > (tolerance * transitions.spread) ** 2
+    choice = zip(law.equations, offered, lacking.tolist(), strict=True)
+    equations = [wide if lacks else narrow for narrow, wide, lacks in choice]
+    result = transitions.shorten(equations, tolerance)
     return law_of(model, law.replica, result[0]) if result is not None else law
 
 

@@ -47,12 +47,14 @@ class Transitions:
         """Standard deviation of each target, `(2,)`."""
         return self.targets.std(0)
 
-    def fit(self, equations: Sequence[Expression]) -> tuple[Expression, ...]:
-        """The equations with their constants fitted."""
-        return tuple(
-            fit_constants(equation, self.inputs, target).expression
+    def fit(self, equations: Sequence[Expression]) -> tuple[tuple[Expression, ...], Tensor]:
+        """The equations with their constants fitted, and their mean squared errors `(2,)`."""
+        fits = [
+            fit_constants(equation, self.inputs, target)
             for equation, target in zip(equations, self.targets.unbind(1), strict=True)
-        )
+        ]
+        losses = torch.tensor([fit.mse for fit in fits])
+        return tuple(fit.expression for fit in fits), losses.to(self.targets)
 
     def shorten(
         self, equations: Sequence[Expression], tolerance: float

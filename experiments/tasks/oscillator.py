@@ -83,7 +83,8 @@ class Oscillator(DynamicsTask):
     def finish(self, law: Law, model: DynamicsModel) -> Law:
         """Complete the law, centre its latent, let encoder and constants settle on each other."""
         law = self._completed(law, model)
-        law = self._completed(centre_latent(law, model), model)
+        if (centred := centre_latent(law, model)) is not law:
+            law = self._completed(centred, model)
         if self.finishing.refinement == 0:
             return law
         batch = steps_ahead(self.training, self.horizon, torch.float64)

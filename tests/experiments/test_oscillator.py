@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from baselines.dynamics import DynamicsModel, TrajectoryEncoder
+from baselines.eql import EQL
+from baselines.relu import ReLUNetwork
 from esr.equations import Expression
 from esr.errors import ConfigurationError
 from esr.expression_model import ExpressionModel
@@ -65,7 +67,7 @@ def law_with(scale: float, offset: float, *, second_order: float = 1.0, stray: f
     """The step up to the third order, for the latent `scale * w2 + offset`, known exactly."""
     w2 = f"((z - {offset})/{scale})"
     d = f"v - {second_order}*{w2}*d/20 - {w2}*v/600"
-    v = f"-{w2}*d - {w2}*v/20 + {w2}**2*d/600 + {stray}*v"
+    v = f"-{w2}*d - {w2}*v/20 + {w2}**2*d/600 + {stray}*d**2"
     rates = ExpressionModel([Expression.parse(d), Expression.parse(v)], "dvz").double()
     encoder = TrajectoryEncoder(2, 1, 1, filters=1, kernel=2).double()
     model = DynamicsModel(encoder, rates, torch.ones(2).double(), 100.0, STEP).eval()
@@ -87,11 +89,11 @@ def test_a_law_is_judged_the_same_in_every_gauge(scale: float, offset: float) ->
     assert motion.latent_correlation == pytest.approx(1)
     assert motion.rollout_error < 1e-4  # the fourth order, a hundred times
     assert motion.rollout_error_true_parameter == pytest.approx(motion.rollout_error, abs=1e-9)
-    assert one_step_error(law, pairs) < 1e-5
+    assert one_step_error(law, pairs) < 1e-4
     closeness = compare_with_truth(law, pairs, STEP)
     assert closeness.right_form
-    assert closeness.coefficient_error < 1e-9
-    assert closeness.stray_effect < 1e-5
+    assert closeness.coefficient_error < 1e-6  # constants start in single precision
+    assert closeness.stray_effect < 1e-4  # the fourth order
 
 
 def test_a_wrong_coefficient_a_missing_and_a_stray_term_are_told() -> None:
@@ -102,8 +104,8 @@ def test_a_wrong_coefficient_a_missing_and_a_stray_term_are_told() -> None:
     missing = compare_with_truth(law_with(1.0, 0.0, second_order=0.0), pairs, STEP)
     assert missing.coefficient_error == pytest.approx(1)
     assert not missing.right_form
-    stray = compare_with_truth(law_with(1.0, 0.0, stray=0.05), pairs, STEP)
-    assert stray.coefficient_error < 1e-9
+    stray = compare_with_truth(law_with(1.0, 0.0, stray=0.1), pairs, STEP)
+    assert stray.coefficient_error < 1e-6  # constants start in single precision
     assert not stray.right_form
 
 
@@ -114,27 +116,22 @@ def test_the_removable_offset_leaves_the_term_without_latent_out() -> None:
 
 
 def test_a_law_that_lost_its_small_terms_is_completed_and_its_latent_centred() -> None:
-    pairs = generated(trajectories=40, steps=30, observed=5)
+    pairs = generated(trajectories=20, steps=10, observed=5)
+    rates = [Expression.parse("0.9*v"), Expression.parse("0.5*d - 2*d*z")]
+    cell = ExpressionModel(rates, "dvz").double()
     encoder = TrajectoryEncoder(2, 1, 1, filters=1, kernel=2).double()
-    rates = ExpressionModel(
-        [Expression.parse("1.5*sin(0.7*v)"), Expression.parse("0.5*d - 2*d*z")], "dvz"
-    ).double()
-    model = DynamicsModel(encoder, rates, torch.ones(2).double(), 100.0, STEP).eval()
-    model.encoder.forward = (  # type: ignore[method-assign]
-        lambda observed: pairs.parameter[None, :, None] / 2 + 0.25 + model.encoder.head.bias
-    )
+    model = DynamicsModel(encoder, cell, torch.ones(2).double(), 100.0, STEP).eval()
+    latents = pairs.parameter[None, :, None] / 2 + 0.25
     with torch.no_grad():
-        model.encoder.head.bias.zero_()
-        law = law_of(model, 0, rates.expressions("dvz")[0])
-        law = complete_law(law, model, pairs, 25, tolerance=0.01)
-        law = centre_latent(law, model, pairs, 25, tolerance=0.01)
-    torch.testing.assert_close(
-        law.encode(pairs.observed)[:, 0], pairs.parameter / 2, atol=2e-3, rtol=0
-    )
-    closeness = compare_with_truth(law, pairs, STEP)
+        encoder.head.bias.zero_()
+        encoder.forward = lambda observed: latents + encoder.head.bias  # type: ignore[method-assign]
+        law = centre_latent(law_of(model, 0, cell.expressions("dvz")[0]), model)
+        found = law.encode(pairs.observed)[:, 0]
+        law = complete_law(law, model, pairs, 10, tolerance=0.01)
+        closeness = compare_with_truth(law, pairs, STEP)
+    torch.testing.assert_close(found, pairs.parameter / 2)
     assert closeness.right_form
-    assert closeness.coefficient_error < 0.01
-    assert {tuple(e.variables) for e in law.equations} == {("d", "v", "z")}
+    assert closeness.coefficient_error < 0.01  # each lacks a term of relative size w2 STEP**2 / 6
 
 
 def test_batches_go_through_pairs_and_places_in_turn() -> None:
@@ -153,22 +150,19 @@ def test_batches_go_through_pairs_and_places_in_turn() -> None:
 
 
 def test_a_small_run_comes_to_a_conclusion_for_law_and_network() -> None:
-    from baselines.eql import EQL
-    from baselines.relu import ReLUNetwork
-
-    data = OscillatorData(trajectories=20, steps=30, observed=6)
+    data = OscillatorData(trajectories=10, steps=10, observed=6)
     phases = {
-        "one": Phase(30, 1e-2, 0.0),
-        "prune": Phase(30, 1e-2, 0.0, prune=0.1),
+        "one": Phase(10, 1e-2, 0.0),
+        "prune": Phase(10, 1e-2, 0.0, prune=0.1),
     }
-    task = Oscillator(phases, data, EncoderSizes(4, 3), Finishing(1, 0.05, 5), (1, 3), rows=10)
+    task = Oscillator(phases, data, EncoderSizes(4, 3), Finishing(1, 10.0, 5), (1, 3), rows=5)
     task.prepare(RandomStreams(0), torch.device("cpu"))
     results = []
     for kind in (EQL, ReLUNetwork):
         streams = RandomStreams(0)
 
         def make(kind: type = kind, **sizes: object) -> EQL | ReLUNetwork:
-            wanted = {"hidden": [{"mul": 2}]} if kind is EQL else {"hidden": [8]}
+            wanted = {"hidden": [{"mul": 1}]} if kind is EQL else {"hidden": [8]}
             return kind(**sizes, **wanted)
 
         model = task.build(make, 2, streams)  # type: ignore[arg-type]
