@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
 
-__all__ = ["Range", "TrajectoryData", "TrajectoryPairs", "as_range"]
+__all__ = ["TrajectoryData", "TrajectoryPairs", "as_range"]
 
 Range = tuple[float, float]
 
