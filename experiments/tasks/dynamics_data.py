@@ -56,6 +56,8 @@ class TrajectoryData(ABC):
     """Duration of a step where the cell gives a rate; None where it gives the next state."""
     stride: int = 1
     """Steps between two time points of an observed trajectory."""
+    widens_observed: bool = True
+    """Whether the extrapolation test widens the starts of observed trajectories, too."""
 
     def __init__(
         self,
@@ -108,8 +110,9 @@ class TrajectoryData(ABC):
 
     def _generate(self, generator: Generator, wider: float) -> TrajectoryPairs:
         parameter = self._uniform(self.parameter, 1.0, generator)
+        seen = wider if self.widens_observed else 1.0
         return TrajectoryPairs(
-            self._drawn_motion(parameter, self.observed, self.stride, wider, generator),
+            self._drawn_motion(parameter, self.observed, self.stride, seen, generator),
             self._drawn_motion(parameter, self.steps + 1, 1, wider, generator),
             parameter,
         )

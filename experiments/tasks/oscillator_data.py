@@ -29,7 +29,8 @@ class OscillatorData(TrajectoryData):
         velocity: Range of :math:`v_0`.
         squared_frequency: Range of :math:`\omega^2`, positive.
         noise: Standard deviation of normal noise on training and validation data.
-        wider: Factor by which the ranges of start values grow for the extrapolation test.
+        wider: Factor by which the ranges of start values grow for the extrapolation test of the
+            law; what the encoder sees stays in its range, as its latent means nothing beyond.
     Raises:
         ConfigurationError: If a size is not positive or a range is empty.
     Source: Kim et al. (2020), https://arxiv.org/abs/1912.04825, section on dynamics: ranges,
@@ -37,6 +38,7 @@ class OscillatorData(TrajectoryData):
     """
 
     time_step: float
+    widens_observed = False
 
     def __init__(
         self,

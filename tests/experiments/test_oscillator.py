@@ -48,6 +48,13 @@ def test_motion_obeys_the_exact_step_and_conserves_energy() -> None:
     assert not torch.isclose(pairs.observed[:, 0], pairs.followed[:, 0]).any()
 
 
+def test_the_extrapolation_test_widens_what_is_followed_alone() -> None:
+    data = OscillatorData(trajectories=200, steps=2, wider=3.0)
+    wide = data.tests(torch.Generator().manual_seed(0))[1]
+    assert wide.observed[:, 0].abs().max() <= 1
+    assert 1 < wide.followed[:, 0].abs().max() <= 3
+
+
 def test_the_series_is_that_of_the_exact_step() -> None:
     w2, d, v = 0.7, 0.3, -0.4
     w = math.sqrt(w2)
