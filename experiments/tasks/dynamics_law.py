@@ -46,11 +46,9 @@ class Law:
         """The equations of `step`, in order of `OUTPUTS`; empty for a plain network."""
         if self.time_step is None:
             return self.equations
-        step = Constant(self.time_step)
-        return tuple(
-            simplify(Variable(name) + step * equation) if self.finished else equation
-            for name, equation in zip(VARIABLES, self.equations, strict=False)
-        )
+        pairs = zip(VARIABLES, self.equations, strict=False)
+        whole = [Variable(name) + Constant(self.time_step) * rate for name, rate in pairs]
+        return tuple(simplify(e) if self.finished else e for e in whole)
 
 
 def law_of(

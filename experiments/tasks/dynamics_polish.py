@@ -55,7 +55,7 @@ def centre_latent(law: Law, model: DynamicsModel) -> Law:
         law: With equations.
         model: The model it came from, in float64; the encoder of the law's replica is changed.
     Returns:
-        The same law in terms of the shifted latent, multiplied out.
+        The same law in terms of the shifted latent; the law itself if no offset helps.
     """
     offset = removable_offset(law.equations)
     if offset == 0:
