@@ -60,6 +60,10 @@ class Finishing:
                 "task.finalists must be at least 1 and task.refinement at least 0, but they are "
                 f"{self.finalists} and {self.refinement}"
             )
+        if self.pairs is not None and self.pairs < 2:
+            raise ConfigurationError(
+                f"task.finishing.pairs must be at least 2, but is {self.pairs}"
+            )
 
 
 class DynamicsTask(ABC):
