@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import sympy
+import torch
+from torch import Tensor
 
 from baselines.dynamics import DynamicsModel
-from esr.equations import Expression, Variable, simplify
+from esr.equations import STANDARD, Call, Expression, Variable, fold, simplify
 from experiments.tasks.dynamics_data import TrajectoryPairs
 from experiments.tasks.dynamics_law import Law, law_of
 from experiments.tasks.dynamics_transitions import VARIABLES, Transitions
@@ -14,16 +16,18 @@ __all__ = ["centre_latent", "complete_law", "removable_offset"]
 
 _LATENT = VARIABLES[2]
 _LITTLE = 1e-3
-"""First coefficient of a term that is offered; any but one, which would not be a constant."""
+_NEARLY_ONE = 0.999
+"""First coefficients of terms that are offered or straightened; one would be no constant."""
 
 
 def complete_law(
     law: Law, model: DynamicsModel, pairs: TrajectoryPairs, horizon: int, tolerance: float
 ) -> Law:
-    """Offer variables and products of two to equations that lack something, keep what matters.
+    """Straighten bent terms, offer products of two where something lacks, keep what matters.
 
     A network that was pruned hard lacks the small terms of its law, or has bent others to serve
-    in their place; single steps tell which are needed. An equation that all of them together
+    in their place; single steps tell which are needed. A function that its argument can replace
+    within the tolerance is replaced. An equation that all variables and products of two together
     improve by less than the tolerance is only shortened.
 
     Arguments:
@@ -36,11 +40,14 @@ def complete_law(
         The completed law; the law as it is if its equations are too large.
     """
     transitions = Transitions.of(model, law.replica, pairs, horizon)
-    offered = [_with_products(equation) for equation in law.equations]
-    gain = transitions.fit(law.equations)[1] - transitions.fit(offered)[1]  # (2,)
-    lacking = gain > (tolerance * transitions.spread) ** 2
-    choice = zip(law.equations, offered, lacking.tolist(), strict=True)
-    equations = [wide if lacks else narrow for narrow, wide, lacks in choice]
+    limit = (tolerance * transitions.spread) ** 2  # (2,)
+    straight = [_straightened(equation) for equation in law.equations]
+    bent_loss, loss = (transitions.fit(_offered(e))[1] for e in (law.equations, straight))
+    may_be_straight = loss <= bent_loss + limit
+    bases = _choose(may_be_straight, straight, law.equations)
+    best = torch.where(may_be_straight, loss, bent_loss)
+    lacking = transitions.fit(bases)[1] > best + limit
+    equations = _choose(lacking, _offered(bases), bases)
     result = transitions.shorten(equations, tolerance)
     return law_of(model, law.replica, result[0]) if result is not None else law
 
@@ -85,8 +92,32 @@ def removable_offset(equations: Sequence[Expression]) -> float:
     return offset
 
 
+def _choose(
+    where: Tensor, first: Sequence[Expression], second: Sequence[Expression]
+) -> list[Expression]:
+    rows = zip(where.tolist(), first, second, strict=True)
+    return [one if flag else other for flag, one, other in rows]
+
+
+def _straightened(expression: Expression) -> Expression:
+    """The expression with a multiple of its argument in the place of each function."""
+
+    def straight(node: Expression, arguments: tuple[Expression, ...]) -> Expression:
+        if not isinstance(node, Call):
+            return node
+        if len(arguments) > 1 or node.primitive == STANDARD["neg"]:
+            return Call(node.primitive, arguments)
+        return _NEARLY_ONE * arguments[0]
+
+    return fold(expression, straight)
+
+
+def _offered(equations: Sequence[Expression]) -> list[Expression]:
+    """Each equation plus a little of each variable and of each product of two."""
+    return [_with_products(equation) for equation in equations]
+
+
 def _with_products(equation: Expression) -> Expression:
-    """The equation plus a little of each variable and of each product of two."""
     for place, name in enumerate(VARIABLES):
         equation = equation + _LITTLE * Variable(name)
         for other in VARIABLES[place:]:

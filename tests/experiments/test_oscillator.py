@@ -122,9 +122,11 @@ def test_the_removable_offset_leaves_the_term_without_latent_out() -> None:
     assert removable_offset([laws[0], Expression.parse("d*(3*z - 1.5)")]) == pytest.approx(-0.5)
 
 
-def test_a_law_that_lost_a_small_term_is_completed_and_its_latent_centred() -> None:
+def test_a_law_with_a_bent_and_a_lost_term_is_completed_and_its_latent_centred() -> None:
     pairs = generated(trajectories=20, steps=10, observed=5)
-    rates = [Expression.parse(t) for t in ("0.999*v + 0.025*d - 0.1*d*z", "0.5*d - 2*d*z")]
+    rates = [
+        Expression.parse(t) for t in ("0.999*v + 0.025*d - 0.1*d*z", "0.5*d - 8*z*sin(0.25*d)")
+    ]
     cell = ExpressionModel(rates, "dvz").double()
     encoder = TrajectoryEncoder(2, 1, 1, filters=1, kernel=2).double()
     model = DynamicsModel(encoder, cell, torch.ones(2).double(), 100.0, STEP).eval()
