@@ -1,4 +1,4 @@
-"""The oscillator figures of RESULTS.md, run anew: about twenty-five minutes on two cores."""
+"""The oscillator figures of RESULTS.md, run anew: about twenty minutes on two cores."""
 
 import json
 import subprocess
