@@ -1,42 +1,19 @@
 """Trajectories under constant acceleration, generated from their formulas or read from a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from esr.errors import ConfigurationError, DataError
+from esr.errors import DataError
+from experiments.tasks.dynamics_data import TrajectoryData, TrajectoryPairs, as_range
 
-__all__ = ["KinematicsData", "TrajectoryPairs"]
-
-
-@dataclass(frozen=True)
-class TrajectoryPairs:
-    """Pairs of trajectories; the two of a pair share the acceleration and nothing else.
-
-    Arguments:
-        observed: `(N, T, 2)`: distance and velocity, from which the acceleration can be told.
-        followed: `(N, T' + 1, 2)`: another motion, to be predicted from its first state.
-        acceleration: `(N,)`, in distance per time step squared; for judging only.
-    """
-
-    observed: Tensor
-    followed: Tensor
-    acceleration: Tensor
-
-    def to(self, device: torch.device) -> "TrajectoryPairs":
-        """The same pairs on a device."""
-        return TrajectoryPairs(*(t.to(device) for t in vars(self).values()))
-
-    def rows(self, start: int, stop: int) -> "TrajectoryPairs":
-        """Pairs number `start` to `stop - 1`."""
-        return TrajectoryPairs(*(t[start:stop] for t in vars(self).values()))
+__all__ = ["KinematicsData"]
 
 
-class KinematicsData:
+class KinematicsData(TrajectoryData):
     r"""Settings of the generator: :math:`d_t = d_0 + v_0 t + \tfrac12 a t^2, v_t = v_0 + a t`.
 
     Start values and the acceleration are uniform in their ranges; time is in steps.
@@ -69,25 +46,9 @@ class KinematicsData:
         wider: float = 3.0,
         path: str | None = None,
     ) -> None:
-        for name, size, least in (
-            ("trajectories", trajectories, 2),
-            ("steps", steps, 1),
-            ("observed", observed, 2),
-        ):
-            if isinstance(size, bool) or not isinstance(size, int) or size < least:
-                raise ConfigurationError(
-                    f"task.data.{name} must be an integer of at least {least}, but is {size!r}"
-                )
-        if not (noise >= 0 and wider >= 1):
-            raise ConfigurationError(
-                f"task.data.noise must be at least 0 and task.data.wider at least 1, but they "
-                f"are {noise} and {wider}"
-            )
-        self.trajectories, self.steps, self.observed = trajectories, steps, observed
-        self.distance = _range("distance", distance)
-        self.velocity = _range("velocity", velocity)
-        self.acceleration = _range("acceleration", acceleration)
-        self.noise, self.wider = noise, wider
+        starts = as_range("distance", distance), as_range("velocity", velocity)
+        unseen = as_range("acceleration", acceleration)
+        super().__init__(trajectories, steps, observed, starts, unseen, noise, wider)
         self.path = Path(path) if path is not None else None
 
     def training_and_validation(
@@ -100,57 +61,14 @@ class KinematicsData:
         """
         if self.path is not None:
             pairs = _read(self.path)
-            cut = max(1, len(pairs.acceleration) * 4 // 5)
-            return pairs.rows(0, cut), pairs.rows(cut, len(pairs.acceleration))
-        training = self._with_noise(self._generate(generator, 1.0), noise)
-        return training, self._with_noise(self._generate(generator, 1.0), noise)
+            cut = max(1, len(pairs.parameter) * 4 // 5)
+            return pairs.rows(0, cut), pairs.rows(cut, len(pairs.parameter))
+        return super().training_and_validation(generator, noise)
 
-    def tests(self, generator: Generator) -> tuple[TrajectoryPairs, TrajectoryPairs]:
-        """Noise-free test pairs from the training ranges and from wider start values."""
-        return self._generate(generator, 1.0), self._generate(generator, self.wider)
-
-    def _generate(self, generator: Generator, wider: float) -> TrajectoryPairs:
-        acceleration = self._uniform(self.acceleration, 1.0, generator)
-        return TrajectoryPairs(
-            self._motion(acceleration, wider, self.observed - 1, generator),
-            self._motion(acceleration, wider, self.steps, generator),
-            acceleration,
-        )
-
-    def _motion(self, a: Tensor, wider: float, steps: int, generator: Generator) -> Tensor:
-        d0 = self._uniform(self.distance, wider, generator)[:, None]
-        v0 = self._uniform(self.velocity, wider, generator)[:, None]
-        t = torch.arange(steps + 1, device=generator.device, dtype=torch.float64)
-        a = a[:, None]
+    def motion(self, start: Tensor, parameter: Tensor, steps: Tensor) -> Tensor:
+        """The formula above, the parameter being the acceleration."""
+        d0, v0, a, t = start[:, :1], start[:, 1:], parameter[:, None], steps
         return torch.stack([d0 + v0 * t + a * t * t / 2, v0 + a * t], dim=2)  # (N, T, 2)
-
-    def _uniform(self, ends: tuple[float, float], wider: float, generator: Generator) -> Tensor:
-        centre, half = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2 * wider
-        unit = torch.rand(
-            self.trajectories, generator=generator, device=generator.device, dtype=torch.float64
-        )
-        return centre + half * (2 * unit - 1)
-
-    def _with_noise(self, pairs: TrajectoryPairs, generator: Generator) -> TrajectoryPairs:
-        if self.noise == 0:
-            return pairs
-
-        def noisy(values: Tensor) -> Tensor:
-            draw = torch.randn(
-                values.shape, generator=generator, device=values.device, dtype=values.dtype
-            )
-            return values + self.noise * draw
-
-        return TrajectoryPairs(noisy(pairs.observed), noisy(pairs.followed), pairs.acceleration)
-
-
-def _range(name: str, ends: Sequence[float]) -> tuple[float, float]:
-    values = tuple(float(end) for end in ends)
-    if len(values) != 2 or not values[0] < values[1]:
-        raise ConfigurationError(
-            f"task.data.{name} must be a range [low, high] with low < high, but is {list(values)}"
-        )
-    return values[0], values[1]
 
 
 def _read(path: Path) -> TrajectoryPairs:

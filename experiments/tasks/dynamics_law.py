@@ -8,18 +8,16 @@ from torch import Tensor
 from torch.optim import LBFGS
 
 from baselines.dynamics import DynamicsBatch, DynamicsModel
-from esr.equations import Expression, fit_constants, simplify
+from esr.equations import Constant, Expression, Variable, simplify
 from esr.expression_model import ExpressionModel
-from esr.finishing import eliminate_terms
 from esr.models import SymbolicModel
-from experiments.tasks.kinematics_data import TrajectoryPairs
+from experiments.tasks.dynamics_data import TrajectoryPairs
+from experiments.tasks.dynamics_transitions import VARIABLES, Transitions
 
-__all__ = ["OUTPUTS", "VARIABLES", "Law", "find_law", "refine_law"]
+__all__ = ["OUTPUTS", "RATES", "Law", "find_law", "law_of", "refine_law"]
 
-VARIABLES = ("d", "v", "z")
 OUTPUTS = ("d_next", "v_next")
-_LARGEST_READING = 300
-"""Nodes of an equation, as read from the network, that is worth finishing."""
+RATES = ("d_rate", "v_rate")
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,11 @@ class Law:
         replica: Which one.
         encode: Latents `(N, 1)` of observed trajectories `(N, T, 2)`.
         step: Next states `(N, 2)` from states and latents `(N, 3)`.
-        equations: The equations of `step`, in order of `OUTPUTS`; empty for a plain network.
+        equations: What the cell computes, in order of `OUTPUTS`: the next state, or with a time
+            step its mean rate of change; empty for a plain network.
         finished: False if the network was too large to be read as more than it is, as happens
             when training is interrupted before anything was pruned.
+        time_step: As the model's.
     """
 
     replica: int
@@ -40,6 +40,38 @@ class Law:
     step: Callable[[Tensor], Tensor]
     equations: tuple[Expression, ...] = ()
     finished: bool = True
+    time_step: float | None = None
+
+    def next_state(self) -> tuple[Expression, ...]:
+        """The equations of `step`, in order of `OUTPUTS`; empty for a plain network."""
+        if self.time_step is None:
+            return self.equations
+        pairs = zip(VARIABLES, self.equations, strict=False)
+        whole = [Variable(name) + Constant(self.time_step) * rate for name, rate in pairs]
+        return tuple(simplify(e) if self.finished else e for e in whole)
+
+
+def law_of(
+    model: DynamicsModel,
+    replica: int,
+    equations: Sequence[Expression] = (),
+    *,
+    finished: bool = True,
+) -> Law:
+    """The law of a replica of a model, its cell replaced by equations if there are any."""
+
+    def encode(observed: Tensor) -> Tensor:
+        return model.encode(observed)[replica]
+
+    def step(inputs: Tensor) -> Tensor:
+        states = inputs[:, :2]
+        if not equations:
+            return model.advanced(states, model.cell(inputs)[replica])
+        columns = dict(zip(VARIABLES, inputs.unbind(1), strict=True))
+        outputs = torch.stack([equation.evaluate(columns) for equation in equations], dim=1)
+        return model.advanced(states, outputs)
+
+    return Law(replica, encode, step, tuple(equations), finished, model.time_step)
 
 
 def find_law(
@@ -67,29 +99,24 @@ def find_law(
     order = errors.nan_to_num(nan=torch.inf).argsort()
     best = int(order[0])
     if not isinstance(model.cell, SymbolicModel):
-        cell = model.cell
-        return Law(best, _encoder(model, best), lambda inputs: cell(inputs)[best])
+        return law_of(model, best)
     chosen = [int(r) for r in order[:finalists] if torch.isfinite(errors[r])] or [best]
     readings = model.cell.expressions(VARIABLES)
-    latents = model.encode(pairs.observed)  # (R, N, 1)
-    states, targets = pairs.followed[:, :horizon], pairs.followed[:, 1 : horizon + 1]
-    spread = targets.flatten(0, 1).std(0)  # (2,)
     finished: list[tuple[int, tuple[Expression, ...], Tensor]] = []
     for replica in chosen:
-        inputs = _columns(states, latents[replica])
-        result = _finish(readings[replica], inputs, targets.flatten(0, 1), tolerance)
+        transitions = Transitions.of(model, replica, pairs, horizon)
+        result = transitions.shorten(readings[replica], tolerance)
         if result is not None:
             finished.append((replica, *result))
     if not finished:
-        equations = tuple(readings[best])
-        return Law(best, _encoder(model, best), _stepper(equations), equations, finished=False)
+        return law_of(model, best, readings[best], finished=False)
     losses = torch.stack([loss for _, _, loss in finished])  # (candidates, 2)
-    good = (losses <= losses.min(0).values + (tolerance * spread) ** 2).all(1)
+    good = (losses <= losses.min(0).values + (tolerance * transitions.spread) ** 2).all(1)
     usable = [f for f, g in zip(finished, good.tolist(), strict=True) if g] or finished
     replica, equations, _ = min(
         usable, key=lambda f: (sum(e.complexity for e in f[1]), float(f[2].sum()))
     )
-    return Law(replica, _encoder(model, replica), _stepper(equations), equations)
+    return law_of(model, replica, equations)
 
 
 def refine_law(
@@ -110,7 +137,9 @@ def refine_law(
     """
     cell = ExpressionModel(law.equations, VARIABLES).double()
     encoder = model.encoder.replica(law.replica)
-    refined = DynamicsModel(encoder, cell, model.channel_scale, model.state_limit).train()
+    refined = DynamicsModel(
+        encoder, cell, model.channel_scale, model.state_limit, model.time_step
+    ).train()
     optimizer = LBFGS(
         refined.parameters(),
         max_iter=steps,
@@ -132,46 +161,5 @@ def refine_law(
     refined.eval()
     if not bool(energy.isfinite()):
         return law
-    horizon = batch.targets.shape[1]
-    inputs = _columns(pairs.followed[:, :horizon], refined.encode(pairs.observed)[0])
-    targets = pairs.followed[:, 1 : horizon + 1].flatten(0, 1).unbind(1)
-    equations = tuple(
-        fit_constants(equation, inputs, target).expression
-        for equation, target in zip(cell.expressions(VARIABLES)[0], targets, strict=True)
-    )
-    return Law(0, _encoder(refined, 0), _stepper(equations), equations)
-
-
-def _finish(
-    equations: Sequence[Expression], inputs: dict[str, Tensor], targets: Tensor, tolerance: float
-) -> tuple[tuple[Expression, ...], Tensor] | None:
-    """Shortened and refitted equations and their mean squared errors `(2,)`, if not too large."""
-    if any(equation.complexity > _LARGEST_READING for equation in equations):
-        return None
-    results = []
-    for equation, target in zip(equations, targets.unbind(1), strict=True):
-        result = eliminate_terms(simplify(equation), inputs, target, tolerance=tolerance)
-        if result is None:
-            return None
-        results.append(result)
-    losses = [result.mean_squared_error for result in results]
-    return tuple(simplify(r.expression) for r in results), torch.tensor(losses).to(targets)
-
-
-def _columns(states: Tensor, latents: Tensor) -> dict[str, Tensor]:
-    """Variables as flat columns from states `(N, H, 2)` and latents `(N, 1)`."""
-    shared = latents.expand(-1, states.shape[1]).unsqueeze(2)  # (N, H, 1)
-    flat = torch.cat([states, shared], dim=2).flatten(0, 1)
-    return dict(zip(VARIABLES, flat.unbind(1), strict=True))
-
-
-def _encoder(model: DynamicsModel, replica: int) -> Callable[[Tensor], Tensor]:
-    return lambda observed: model.encode(observed)[replica]
-
-
-def _stepper(equations: Sequence[Expression]) -> Callable[[Tensor], Tensor]:
-    def step(inputs: Tensor) -> Tensor:
-        columns = dict(zip(VARIABLES, inputs.unbind(1), strict=True))
-        return torch.stack([equation.evaluate(columns) for equation in equations], dim=1)
-
-    return step
+    transitions = Transitions.of(refined, 0, pairs, batch.targets.shape[1])
+    return law_of(refined, 0, transitions.fit(cell.expressions(VARIABLES)[0])[0])
