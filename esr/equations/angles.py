@@ -15,10 +15,11 @@ _ROUNDING = 1e-9  # of a phase, in radians
 
 
 def double_angles(expression: Expression) -> Expression:
-    r"""The same function with squares of sines and cosines written without squares.
+    r"""The same function with products and squares of sines and cosines written as sums.
 
-    .. math:: \sin^2 u = \tfrac12 - \tfrac12 \sin(2u + \pi/2), \quad
-              \cos^2 u = \tfrac12 + \tfrac12 \sin(2u + \pi/2)
+    .. math:: \sin u \sin v = \tfrac12 \sin(u - v + \pi/2) - \tfrac12 \sin(u + v + \pi/2)
+
+    and a cosine is a sine a quarter turn ahead. Of a longer product the first two are taken.
 
     Arguments:
         expression: Any expression.
@@ -27,13 +28,42 @@ def double_angles(expression: Expression) -> Expression:
     def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
         if not isinstance(node, Call):
             return node
-        base = _squared(node, parts)
-        if isinstance(base, Call) and base.primitive in (_SIN, _COS):
-            half = Constant(0.5) * Call(_SIN, (2.0 * base.arguments[0] + _QUARTER,))
-            return 0.5 - half if base.primitive == _SIN else 0.5 + half
-        return Call(node.primitive, parts)
+        call = Call(node.primitive, parts)
+        factors = _factors(call)
+        waves = [f for f in factors if isinstance(f, Call) and f.primitive in (_SIN, _COS)][:2]
+        if len(waves) < 2:
+            return call
+        for wave in waves:
+            factors.remove(wave)
+        product = _product_of_waves(*waves)
+        for factor in factors:
+            product = factor * product
+        return product
 
     return fold(expression, rewrite)
+
+
+def _factors(expression: Expression) -> list[Expression]:
+    """The factors of a product, a square as its base twice."""
+    if not isinstance(expression, Call):
+        return [expression]
+    if expression.primitive == MUL:
+        return [factor for part in expression.arguments for factor in _factors(part)]
+    if expression.primitive == SQUARE or (
+        expression.primitive == POW and expression.arguments[1] == Constant(2.0)
+    ):
+        return [expression.arguments[0]] * 2
+    return [expression]
+
+
+def _product_of_waves(first: Call, second: Call) -> Expression:
+    left, right = first.arguments[0], second.arguments[0]
+    ahead = _QUARTER * (first.primitive == _COS), _QUARTER * (second.primitive == _COS)
+    if left == right:
+        near: Expression = Constant(0.5 if first.primitive == second.primitive else 0.0)
+    else:
+        near = 0.5 * Call(_SIN, (left - right + (ahead[0] - ahead[1] + _QUARTER),))
+    return near - 0.5 * Call(_SIN, (left + right + (ahead[0] + ahead[1] + _QUARTER),))
 
 
 def reduced_phases(expression: Expression) -> Expression:
@@ -117,12 +147,3 @@ def _negated(expression: Expression) -> Expression:
     if expression.primitive in (MUL, DIV):
         return Call(expression.primitive, (_negated(left), right))
     return Call(SUB if expression.primitive == ADD else ADD, (_negated(left), right))
-
-
-def _squared(node: Call, parts: tuple[Expression, ...]) -> Expression | None:
-    """What the node is the square of, if it is one."""
-    if node.primitive == SQUARE:
-        return parts[0]
-    if node.primitive == POW and parts[1] == Constant(2.0):
-        return parts[0]
-    return parts[0] if node.primitive == MUL and parts[0] == parts[1] else None

@@ -68,9 +68,10 @@ def finish_readings(
     floor = rounding_floor(target)
     candidates: list[Candidate] = []
     began = time.monotonic()
-    for form in _forms(readings, columns, target, functions):
-        path = elimination_path(form, columns, target)
-        candidates += [_judge(step.expression, training, validation) for step in path]
+    for forms in _forms(readings, columns, target, functions):
+        for form in forms:
+            path = elimination_path(form, columns, target)
+            candidates += [_judge(step.expression, training, validation) for step in path]
         if candidates and time.monotonic() - began > seconds:
             break
         if any(is_exact(candidate, training) for candidate in candidates):
@@ -90,8 +91,8 @@ def _forms(
     columns: Mapping[str, Tensor],
     target: Tensor,
     functions: Sequence[Primitive],
-) -> Iterator[Expression]:
-    """The distinct expressions that lose their terms."""
+) -> Iterator[list[Expression]]:
+    """For each reading the distinct expressions that are to lose their terms."""
     taken: set[str] = set()
     seen: set[str] = set()
     for reading in readings:
@@ -100,11 +101,11 @@ def _forms(
         compact = simplify(reading, expand=False)
         if not _is_new(compact, taken):
             continue
+        forms: list[Expression] = []
         for equation in (compact, *exchange_functions(compact, columns, target, functions)):
             simple = simplify(equation)
-            for form in (simple, simplify(double_angles(simple))):
-                if _is_new(form, seen):
-                    yield form
+            forms += [simple, simplify(double_angles(simple))]
+        yield [form for form in forms if _is_new(form, seen)]
 
 
 def _is_new(expression: Expression, seen: set[str]) -> bool:
