@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Generator, Tensor, nn
 
-from esr.equations import Expression
+from esr.equations import Expression, Primitive
 
 BatchT = TypeVar("BatchT")
 
@@ -130,6 +130,12 @@ class FunctionModel(EnergyModel[Batch]):
 
 class SymbolicModel(FunctionModel):
     """A function model that can be read as equations."""
+
+    @property
+    def functions(self) -> Sequence[Primitive]:
+        """Primitives of one argument that may take each other's place in a reading; none unless
+        a model says otherwise."""
+        return ()
 
     @abstractmethod
     def expressions(

@@ -16,6 +16,7 @@ from esr.finishing import (
     finish_readings,
     is_exact,
     pareto_front,
+    promising_order,
     rounding_floor,
 )
 from esr.models import Batch
@@ -27,7 +28,6 @@ __all__ = ["EQLEstimator", "EQLFactory"]
 
 _REPORT_EVERY = 25
 _RIGHT = 1e-3  # share of the variance that a replica's error may be to count as right
-_NATS_PER_WEIGHT = 6.0
 
 
 class EQLFactory(Protocol):
@@ -102,8 +102,12 @@ class EQLEstimator:
         rounds, right, ended = 0, 0.0, False
         while not ended:
             model, ended = self._train(training, clock)
-            order, errors = self._ranked(model, validation, floor)
+            with torch.no_grad():
+                errors = model.energy(validation.batch(None)).data.nan_to_num(nan=torch.inf)
+            if not bool(errors.isfinite().any()):
+                raise TrainingError("no replica has a finite error; lower the learning rates")
             readings = [row[0] for row in model.expressions(variables)]
+            order = promising_order(readings, errors, samples, floor)
             finished = finish_readings(
                 [readings[replica] for replica in order],
                 training,
@@ -164,17 +168,6 @@ class EQLEstimator:
             model.prune(max(prunes, default=0.0))
             return model.double().eval(), True
         return model.double().eval(), result.interrupted
-
-    def _ranked(self, model: EQL, validation: Problem, floor: float) -> tuple[list[int], Tensor]:
-        """The replicas by the length of what they say, best first, and their errors `(R,)`."""
-        with torch.no_grad():
-            errors = model.energy(validation.batch(None)).data.nan_to_num(nan=torch.inf)
-        misfit = len(validation.targets) / 2 * errors.clamp(min=floor).log()
-        lengths = misfit + _NATS_PER_WEIGHT * model.weight_counts()
-        order = [r for r in lengths.argsort().tolist() if bool(errors[r].isfinite())]
-        if not order:
-            raise TrainingError("no replica has a finite error; lower the learning rates")
-        return order, errors
 
 
 class _Rows:

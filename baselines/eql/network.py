@@ -166,11 +166,6 @@ class EQL(SymbolicModel):
             base for base in dict.fromkeys(bases) if base.arity == 1 and base.name != "identity"
         ]
 
-    def weight_counts(self) -> Tensor:
-        """How many weights of each replica act, `(R,)`."""
-        acting = (layer.acting_weights(sample=False) for layer in self._sparse_layers())
-        return torch.stack([(w != 0).flatten(1).sum(1) for w in acting]).sum(0)
-
     def _drawn(self, generator: Generator | None) -> list[Tensor]:
         return [
             layer.acting_weights(sample=self.training, generator=generator)

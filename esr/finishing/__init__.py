@@ -3,6 +3,7 @@
 from esr.finishing.elimination import Finished, eliminate_terms, elimination_path
 from esr.finishing.finish import FinishedFront, finish_readings, is_exact, rounding_floor
 from esr.finishing.front import Candidate, choose, description_length, pareto_front
+from esr.finishing.ranking import promising_order
 from esr.finishing.snapping import snap_constants
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "finish_readings",
     "is_exact",
     "pareto_front",
+    "promising_order",
     "rounding_floor",
     "snap_constants",
 ]

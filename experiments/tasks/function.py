@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from esr.equations import Expression, simplify
 from esr.errors import ConfigurationError, DataError
-from esr.finishing import finish_readings
+from esr.finishing import finish_readings, promising_order, rounding_floor
 from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.problem import Problem
 from esr.random import RandomStreams
@@ -43,7 +43,7 @@ class Function:
         samples: int = 256,
         noise: float = 0.0,
         wider: float = 2.0,
-        finalists: int = 6,
+        finalists: int = 20,
     ) -> None:
         self.phases = dict(phases)
         self.truth = Expression.parse(expression)
@@ -104,14 +104,16 @@ class Function:
         errors = torch.where(found.active, self.validate(model), torch.inf).nan_to_num(
             nan=torch.inf
         )
-        order = errors.argsort().tolist()
         if not isinstance(model, SymbolicModel):
-            return self._network_conclusion(model.eval(), order[0])
-        readings = model.expressions(self.variables)
+            return self._network_conclusion(model.eval(), int(errors.argmin()))
+        readings = [row[0] for row in model.expressions(self.variables)]
+        floor = rounding_floor(self.training.targets[:, 0])
+        order = promising_order(readings, errors, self.samples, floor)
         finished = finish_readings(
-            [readings[replica][0] for replica in order[: self.finalists]],
+            [readings[replica] for replica in order[: self.finalists]],
             self.training,
             self.validation,
+            model.functions,
         )
         best, chosen = finished.best, finished.best.expression
         beyond = self._error(chosen, self.test)

@@ -101,7 +101,7 @@ def test_what_cannot_be_sampled_is_refused(
 
 
 def test_a_short_run_finds_the_square(tmp_path: Path) -> None:
-    phases = [f"task.phases.{name}.steps=150" for name in ("warm_up", "ramp", "sparsify")]
+    phases = [f"schedule.{name}.steps=150" for name in ("warm_up", "ramp", "sparsify")]
     done = run(
         tmp_path,
         "+task=function",
@@ -109,7 +109,7 @@ def test_a_short_run_finds_the_square(tmp_path: Path) -> None:
         "model=eql_l05",
         "replicas=4",
         *phases,
-        "task.phases.fine_tune.steps=300",
+        "schedule.fine_tune.steps=300",
         "task.finalists=2",
     )
     assert done.returncode == 0, done.stderr
