@@ -43,7 +43,8 @@ def prepare_arguments(arguments: Sequence[str]) -> list[str]:
     if any(text.startswith("resume=") for text in overrides):
         return _resumed(flags, overrides)
     folders = config_folders(flags)
-    overrides = [quoted(text) for text in overrides]
+    sweep = not {"-m", "--multirun"}.isdisjoint(flags)
+    overrides = [quoted(text, sweep=sweep) for text in overrides]
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
     except HydraException as error:

@@ -43,16 +43,38 @@ class UsageError(ConfigurationError):
     """A command line that cannot be run; the message says what to type instead."""
 
 
-def quoted(text: str) -> str:
-    """An override whose value Hydra's grammar cannot read, such as a formula, in quotes."""
+def quoted(text: str, *, sweep: bool = False) -> str:
+    """An override whose value Hydra's grammar cannot read, such as a formula, in quotes.
+
+    Arguments:
+        text: `key=value`.
+        sweep: Whether commas outside brackets separate values.
+    """
     key, equals, value = text.partition("=")
     try:
         OverridesParser.create().parse_override(text)
     except HydraException:
         if equals and re.fullmatch(r"[\w.+]+", key):
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"{key}='{escaped}'"
+            values = _parted(value) if sweep else [value]
+            return f"{key}=" + ",".join(_in_quotes(part) for part in values)
     return text
+
+
+def _in_quotes(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _parted(value: str) -> list[str]:
+    """A text's parts between the commas that stand outside brackets."""
+    parts, depth = [""], 0
+    for character in value:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def split_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

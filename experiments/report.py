@@ -18,6 +18,8 @@ from experiments.record import RESULT
 __all__ = ["main", "read_records", "task_table"]
 
 Record = Mapping[str, object]
+_READABLE = 60
+"""Nodes of an equation that is worth a place in a table."""
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -90,7 +92,12 @@ def _number(value: object) -> str:
 
 
 def _equation(text: object) -> str:
-    return f"`{Expression.parse(text):.5g}`" if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    expression = Expression.parse(text)
+    if expression.complexity > _READABLE:
+        return f"an equation of {expression.complexity} nodes"
+    return f"`{expression:.5g}`"
 
 
 if __name__ == "__main__":

@@ -127,14 +127,14 @@ class Function:
             "replicas_right": self._share_right(model),
         }
         summary = [
-            ("truth", f"{self.truth:.5g}"),
             ("recovered", "yes" if recovered else "no"),
             ("validation mean squared error", f"{best.validation_error:.2e}"),
             (f"the same on {self.wider:g} times wider ranges", f"{beyond:.2e}"),
             ("replicas right beyond the range", f"{metrics['replicas_right']:.0%}"),
         ]
         figure = draw_function(self.test, finished)
-        return Conclusion(metrics, {"y": chosen}, summary, {"fit": figure})
+        found_and_truth = {"y": chosen, "truth": self.truth}
+        return Conclusion(metrics, found_and_truth, summary, {"fit": figure})
 
     def _network_conclusion(self, model: FunctionModel, replica: int) -> Conclusion:
         """Errors of a network without equations."""
@@ -145,7 +145,7 @@ class Function:
             prediction = model(batch.inputs)[replica]
             metrics[f"{name}_error"] = float((prediction - batch.targets).square().mean())
         rows = [(k.replace("_", " "), f"{v:.2e}") for k, v in metrics.items() if "error" in k]
-        return Conclusion(metrics, summary=[("truth", f"{self.truth:.5g}"), *rows])
+        return Conclusion(metrics, {"truth": self.truth}, rows)
 
     def _share_right(self, model: SymbolicModel) -> float:
         """Share of replicas whose network itself is right beyond the training range."""

@@ -81,3 +81,9 @@ def test_a_formula_needs_no_quotes(formula: str) -> None:
 def test_groups_of_the_benchmark_are_no_settings_of_a_run() -> None:
     with pytest.raises(UsageError, match="there is no setting 'suite'"):
         prepare_arguments(["+task=function", "suite=eql_paper"])
+
+
+def test_formulas_are_swept_between_the_commas_outside_brackets() -> None:
+    arguments = ["-m", "+task=function", "task.expression=x,max(x,y),1/(1+exp(-x))"]
+    swept = prepare_arguments(arguments)[-1]
+    assert swept == "task.expression='x','max(x,y)','1/(1+exp(-x))'"
