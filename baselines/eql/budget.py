@@ -7,7 +7,7 @@ from esr.training import Report
 
 __all__ = ["Budget", "OutOfTime"]
 
-_TRAINING_SHARE = 0.6
+_TRAINING_SHARE, _RESERVE = 0.6, 0.06
 
 
 class OutOfTime(Exception):  # noqa: N818 - it says what happened, like KeyboardInterrupt
@@ -32,8 +32,8 @@ class Budget:
 
     @property
     def remaining(self) -> float:
-        """Seconds left; negative once the budget is spent."""
-        return self._seconds - self.spent
+        """Seconds left before the last few are needed to conclude; negative beyond that."""
+        return (1 - _RESERVE) * self._seconds - self.spent
 
     def allows_another(self, rounds: int) -> bool:
         """Whether there is time for another round as long as those so far were on average."""

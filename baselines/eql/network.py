@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
+from baselines.eql.division import domain_price, with_division
 from baselines.eql.layer import SparseLinear, affine
 from baselines.eql.misfit import FusedMisfit, can_fuse
 from baselines.eql.readout import read_network
@@ -74,7 +75,8 @@ class EQL(SymbolicModel):
         self.in_features, self.out_features = in_features, out_features
         self.leads_with_replicas = replicas is not None
         self.hidden = [
-            as_unit_groups(units, f"hidden[{index}]") for index, units in enumerate(hidden)
+            with_division(as_unit_groups(units, f"hidden[{index}]"))
+            for index, units in enumerate(hidden)
         ]
         term = structure if structure is not None else SmoothedL05()
         widths = [in_features] + [sum(g.count for g in groups) for groups in self.hidden]
@@ -89,7 +91,10 @@ class EQL(SymbolicModel):
             )
             for width, count, where in zip(widths, operands, allowed, strict=True)
         )
-        self._fused = FusedMisfit(self.hidden, in_features, out_features)
+        self._divides = any(g.reads_as is not None for groups in self.hidden for g in groups)
+        self._fused = (
+            None if self._divides else FusedMisfit(self.hidden, in_features, out_features)
+        )
 
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The network with its gates drawn (in training mode) or at their mode."""
@@ -97,11 +102,12 @@ class EQL(SymbolicModel):
         return lambda inputs: self._outputs(weights, inputs)
 
     def energy(self, batch: Batch, *, generator: Generator | None = None) -> Energy:
-        """As every function model's; its gradient is found without autograd where it can be."""
+        """As every function model's, its gradient found without autograd where it can be; the
+        misfit includes what denominators of division units cost outside their domain."""
         if type(self).draw is not EQL.draw:  # a subclass is another function
             return super().energy(batch, generator=generator)
         weights = self._drawn(generator)
-        if can_fuse(weights, batch.inputs, batch.targets):
+        if self._fused is not None and can_fuse(weights, batch.inputs, batch.targets):
             misfit = self._fused(weights, batch, self._misfit)
         else:
             misfit = self._misfit(weights, batch)
@@ -172,14 +178,23 @@ class EQL(SymbolicModel):
             for layer in self._sparse_layers()
         ]
 
-    def _outputs(self, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    def _outputs(
+        self, weights: Sequence[Tensor], inputs: Tensor, prices: list[Tensor] | None = None
+    ) -> Tensor:
+        """Outputs `(R, N, O)`; what units cost outside their domain is added to the prices."""
         features = inputs.mT  # (D, N) or (R, D, N): samples last, so units are slices
         for matrix, groups in zip(weights[:-1], self.hidden, strict=True):
-            features = apply_units(groups, affine(matrix, features))  # (R, H, N)
+            operands = affine(matrix, features)
+            price = domain_price(groups, operands) if prices is not None else None
+            if price is not None and prices is not None:
+                prices.append(price)
+            features = apply_units(groups, operands)  # (R, H, N)
         return affine(weights[-1], features).mT  # (R, N, O)
 
     def _misfit(self, weights: Sequence[Tensor], batch: Batch) -> Tensor:
-        return (self._outputs(weights, batch.inputs) - batch.targets).square().mean((1, 2))
+        prices: list[Tensor] = []
+        outputs = self._outputs(weights, batch.inputs, prices)
+        return sum(prices, (outputs - batch.targets).square().mean((1, 2)))
 
     def _sparse_layers(self) -> list[SparseLinear]:
         return [layer for layer in self.layers if isinstance(layer, SparseLinear)]

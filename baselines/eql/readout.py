@@ -31,9 +31,10 @@ def read_network(
         operands = [_combination(row, features, threshold) for row in matrix.tolist()]
         features, start = [], 0
         for group in groups:
+            function = group.reads_as or group.primitive
             for unit in range(start, start + group.count):
                 places = range(unit, start + group.operands, group.count)
-                features.append(apply(group.primitive, *(operands[place] for place in places)))
+                features.append(apply(function, *(operands[place] for place in places)))
             start += group.operands
     return [_combination(row, features, threshold) for row in weights[-1].tolist()]
 

@@ -27,12 +27,15 @@ class UnitGroup:
     Arguments:
         primitive: The activation, of any arity; its scale applies.
         count: Number of units, at least 1.
+        reads_as: What stands in an equation for a primitive that differs from it outside its
+            domain, to keep training finite; the primitive itself if None.
     Raises:
         ConfigurationError: If `count` is not a positive integer.
     """
 
     primitive: Primitive
     count: int
+    reads_as: Primitive | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
