@@ -1,6 +1,7 @@
 """Backward elimination: drop the terms that data do not need, refit the rest."""
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ def elimination_path(
     target: Tensor,
     *,
     max_complexity: int = 100,
+    seconds: float = math.inf,
 ) -> list[Finished]:
     """The whole backward elimination, from the fitted expression to a single term.
 
@@ -80,6 +82,7 @@ def elimination_path(
         inputs: Value of each variable, shape `(N,)`.
         target: y, shape `(N,)`.
         max_complexity: Larger expressions are not worth the time.
+        seconds: No further term is taken away once they are over.
     Returns:
         One equation for each number of terms; empty if the first is too large or not finite.
     """
@@ -87,8 +90,11 @@ def elimination_path(
         return []
     fit: ConstantFit | None = fit_constants(expression, inputs, target)
     path: list[Finished] = []
+    deadline = time.monotonic() + seconds
     while fit is not None and math.isfinite(fit.mse):
         path.append(Finished(fit.expression, fit.mse))
+        if time.monotonic() > deadline:
+            break
         fit = _best_shorter(fit, (inputs, target), math.inf)
         if fit is not None:
             fit = fit_constants(fit.expression, inputs, target)

@@ -1,5 +1,7 @@
 """Exchange of functions: the neighbours of an equation that differ from it in one function."""
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
@@ -20,6 +22,7 @@ def exchange_functions(
     functions: Sequence[Primitive],
     *,
     max_complexity: int = 40,
+    seconds: float = math.inf,
 ) -> list[Expression]:
     """The best neighbours of an equation that differ from it in one function of one argument.
 
@@ -34,6 +37,7 @@ def exchange_functions(
         target: y, shape `(N,)`.
         functions: Primitives of one argument to choose from.
         max_complexity: Larger expressions are not worth the time.
+        seconds: No further neighbour is tried once they are over.
     Returns:
         A few equations with fitted constants, best first, that fit better than the given one;
         none if that is too large or exact already.
@@ -43,12 +47,14 @@ def exchange_functions(
     before = fit_constants(expression, inputs, target)
     if before.mse <= _EXACT * float(target.square().mean()):
         return []
-    trials = []
+    trials, deadline = [], time.monotonic() + seconds
     for neighbour, place in _neighbours(before.expression, functions):
         starts = [_scaled(neighbour, place, scale) for scale in _SCALES]
         trials.append(
             fit_constants(neighbour, inputs, target, steps=_RANKING_STEPS, starts=starts)
         )
+        if time.monotonic() > deadline:
+            break
     trials.sort(key=lambda trial: trial.mse)
     fits = [fit_constants(trial.expression, inputs, target) for trial in trials[:_WORTH_A_FIT]]
     fits.sort(key=lambda trial: trial.mse)

@@ -23,6 +23,8 @@ _LARGEST_READING = 400
 """Nodes of a reading that is worth simplifying."""
 _BESIDE_THE_FRONT = 5
 """Candidates off the front whose constants are worth snapping."""
+_READING_SHARE = 0.7
+"""Share of the time after which no further equation is begun, and constants are snapped."""
 
 
 @dataclass(frozen=True)
@@ -59,68 +61,71 @@ def finish_readings(
         training: Data to fit constants to, with one target.
         validation: Data to judge by, with the same variables.
         functions: Primitives of one argument that may be exchanged for each other.
-        seconds: Readings are taken up only until then, at least one; nor are any once one has
-            led to an equation that `is_exact`.
+        seconds: Nothing new is begun once they are over, but for one equation. Nor is another
+            reading once one has led to an equation that `is_exact`.
     Raises:
         DataError: If no reading gives a finite error on the validation data.
     """
     columns, target = _columns(training), training.targets[:, 0].double()
     floor = rounding_floor(target)
-    candidates: list[Candidate] = []
-    began = time.monotonic()
-    for forms in _forms(readings, columns, target, functions):
-        for form in forms:
-            path = elimination_path(form, columns, target)
+    began, candidates = time.monotonic(), list[Candidate]()
+
+    def left(share: float) -> float:
+        return began + share * seconds - time.monotonic()
+
+    for reading in _distinct(readings):
+        for form in _forms(reading, columns, target, functions, left(_READING_SHARE)):
+            path = elimination_path(form, columns, target, seconds=left(_READING_SHARE))
             candidates += [_judge(step.expression, training, validation) for step in path]
-        if candidates and time.monotonic() - began > seconds:
-            break
-        if any(is_exact(candidate, training) for candidate in candidates):
+        exact = any(is_exact(candidate, training) for candidate in candidates)
+        if exact or (candidates and left(_READING_SHARE) < 0):
             break
     samples = len(validation.targets)
     for candidate in _promising(candidates, samples, floor):
         snapped = snap_constants(candidate.expression, columns, target, floor=floor)
         candidates.append(_judge(simplify(reduced_phases(snapped)), training, validation))
+        if left(1.0) < 0:
+            break
     if not candidates:  # nothing small enough: the best reading stands as it is
         candidates = [_judge(reading, training, validation) for reading in readings[:1]]
     front = pareto_front(candidates)
     return FinishedFront(tuple(front), choose(front, samples, floor))
 
 
+def _distinct(readings: Sequence[Expression]) -> Iterator[Expression]:
+    """Readings worth the time, not multiplied out, each like none before it to two digits."""
+    seen: set[str] = set()
+    for reading in readings:
+        if reading.complexity <= _LARGEST_READING:
+            compact = simplify(reading, expand=False)
+            text = f"{compact:.2g}"
+            if text not in seen:
+                seen.add(text)
+                yield compact
+
+
 def _forms(
-    readings: Sequence[Expression],
+    reading: Expression,
     columns: Mapping[str, Tensor],
     target: Tensor,
     functions: Sequence[Primitive],
-) -> Iterator[list[Expression]]:
-    """For each reading the distinct expressions that are to lose their terms."""
-    taken: set[str] = set()
-    seen: set[str] = set()
-    for reading in readings:
-        if reading.complexity > _LARGEST_READING:
-            continue
-        compact = simplify(reading, expand=False)
-        if not _is_new(compact, taken):
-            continue
-        forms: list[Expression] = []
-        for equation in (compact, *exchange_functions(compact, columns, target, functions)):
-            simple = simplify(equation)
-            forms += [simple, simplify(double_angles(simple))]
-        yield [form for form in forms if _is_new(form, seen)]
-
-
-def _is_new(expression: Expression, seen: set[str]) -> bool:
-    """Whether nothing like it, to two digits, was seen; it has been afterwards."""
-    text = f"{expression:.2g}"
-    is_new = text not in seen
-    seen.add(text)
-    return is_new
+    seconds: float,
+) -> list[Expression]:
+    """What is to lose its terms: a reading and its neighbours, multiplied out, waves as sums."""
+    forms: dict[str, Expression] = {}
+    neighbours = exchange_functions(reading, columns, target, functions, seconds=seconds)
+    for equation in (reading, *neighbours):
+        simple = simplify(equation)
+        for form in (simple, simplify(double_angles(simple))):
+            forms.setdefault(f"{form:.2g}", form)
+    return list(forms.values())
 
 
 def _promising(candidates: Sequence[Candidate], samples: int, floor: float) -> list[Candidate]:
-    """The front, and the shortest descriptions beside it."""
+    """The shortest descriptions, and then the rest of the front."""
     front = pareto_front(candidates)
     short = sorted(candidates, key=lambda c: description_length(c, samples, floor))
-    return list(dict.fromkeys([*front, *short[:_BESIDE_THE_FRONT]]))
+    return list(dict.fromkeys([*short[:_BESIDE_THE_FRONT], *front]))
 
 
 def is_exact(candidate: Candidate, training: Problem) -> bool:

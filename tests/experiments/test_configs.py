@@ -34,13 +34,14 @@ def test_a_model_is_a_function_of_the_sizes_asked_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("task"))
 def test_a_task_builds_trains_on_and_validates_every_model(name: str) -> None:
+    config = composed(f"+task={name}")
+    task = instantiate(config.task, _convert_="all")
+    trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
+    assert isinstance(trainer, Trainer)
+    streams = RandomStreams(0)
+    task.prepare(streams, torch.device("cpu"))
     for chosen in names("model"):
         config = composed(f"+task={name}", f"model={chosen}")
-        task = instantiate(config.task, _convert_="all")
-        trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
-        assert isinstance(trainer, Trainer)
-        streams = RandomStreams(0)
-        task.prepare(streams, torch.device("cpu"))
         model = task.build(instantiate(config.model, _convert_="all"), 2, streams)
         assert isinstance(model, EnergyModel)
         energy = model.energy(task.batch(Progress(0, 0, 0.0)), generator=streams["gates"])

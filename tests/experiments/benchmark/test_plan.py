@@ -59,7 +59,10 @@ def test_every_estimator_of_ours_composes_and_says_what_it_lacks(name: str) -> N
     ("arguments", "message"),
     [
         (["estimators=right"], "name a suite with suite=NAME, of eql_paper, eql_paper_deep"),
-        (["suite=eql_papr"], "name estimators with estimators=NAME,NAME, of eql, gplearn"),
+        (
+            ["suite=eql_papr"],
+            "name estimators with estimators=NAME,NAME, of eql, eql_deep, gplearn",
+        ),
         (["suite=eql_papr", "estimators=eql"], "no suite 'eql_papr': did you mean 'eql_paper'"),
         (["suite=eql_paper", "estimators=eqll"], "no estimator 'eqll': did you mean 'eql'"),
         (["suite=eql_paper", "estimators=eql", "problems=xz"], "no problem 'xz': did you mean"),
