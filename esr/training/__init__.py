@@ -4,6 +4,7 @@ from esr.training.checkpoint import Checkpoint
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
 from esr.training.phases import Phase, Position, locate
+from esr.training.portfolio import Portfolio
 from esr.training.program import Compiler, inductor
 from esr.training.replicas import DivergenceAction
 from esr.training.report import Callback, Report
@@ -18,6 +19,7 @@ __all__ = [
     "Interruption",
     "Objective",
     "Phase",
+    "Portfolio",
     "Position",
     "Progress",
     "Report",

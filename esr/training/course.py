@@ -1,0 +1,100 @@
+"""Each replica's own way through the schedule."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from esr.training.phases import Phase, locate
+from esr.training.portfolio import Portfolio, turns
+
+__all__ = ["Course", "at_pace"]
+
+
+def at_pace(phases: Mapping[str, Phase], pace: float) -> dict[str, Phase]:
+    """The schedule as a replica of this pace goes through it."""
+    return {
+        name: replace(phase, steps=max(1, round(phase.steps / pace)))
+        for name, phase in phases.items()
+    }
+
+
+class Course:
+    """Where each replica is in its own schedule, and the settings that hold for it there.
+
+    All its tensors are on the CPU, so that looking at them never waits for another device.
+
+    Arguments:
+        phases: The schedule.
+        portfolio: Factors on its settings, and the replicas' paces.
+        replicas: Number of replicas R.
+    """
+
+    def __init__(self, phases: Mapping[str, Phase], portfolio: Portfolio, replicas: int) -> None:
+        paces = sorted(set(portfolio.pace))
+        schedules = [at_pace(phases, pace) for pace in paces]
+        lengths = [sum(phase.steps for phase in schedule.values()) for schedule in schedules]
+        places = [
+            [locate(schedule, min(step, length - 1)) for step in range(max(lengths) + 1)]
+            for schedule, length in zip(schedules, lengths, strict=True)
+        ]
+        self._rates = _table([[p.phase.learning_rate_at(p.fraction) for p in s] for s in places])
+        self._structures = _table([[p.phase.structure_at(p.fraction) for p in s] for s in places])
+        self._phases = _table([[p.index for p in s] for s in places]).long()
+        self._prunes = [phase.prune for phase in phases.values()]
+        own = turns(portfolio.pace, replicas).tolist()
+        self._row = torch.tensor([paces.index(pace) for pace in own])
+        self._rate_factors = turns(portfolio.learning_rate, replicas)
+        self._structure_factors = turns(portfolio.structure, replicas)
+        self.lengths = torch.tensor(lengths)[self._row]  # (R,), steps of each one's schedule
+        self.clock = torch.zeros(replicas, dtype=torch.long)  # (R,), own steps done
+        self.entered = torch.full_like(self.clock, -1)  # (R,), the newest phase entered
+
+    @property
+    def completed(self) -> Tensor:
+        """Which replicas have gone through their whole schedule, bool `(R,)`."""
+        return self.clock >= self.lengths
+
+    def learning_rates(self) -> Tensor:
+        """The learning rate of each replica's next step, `(R,)`; zero where it is completed."""
+        rates = self._rates[self._row, self.clock] * self._rate_factors
+        return rates.masked_fill_(self.completed, 0)
+
+    def structures(self) -> Tensor:
+        """The factor on each replica's structure term in its next step, `(R,)`."""
+        return self._structures[self._row, self.clock] * self._structure_factors
+
+    def enter(self) -> Iterator[tuple[float, Tensor]]:
+        """Enter the phases of the next step: what to prune, and of which replicas, `(R,)`."""
+        now = self._phases[self._row, self.clock]
+        if torch.equal(now, self.entered):
+            return
+        for index, threshold in enumerate(self._prunes):
+            which = (self.entered < index) & (now >= index)
+            if threshold is not None and bool(which.any()):
+                yield threshold, which
+        self.entered.copy_(now)
+
+    def advance(self) -> None:
+        """A step was done by every replica whose schedule is not completed."""
+        self.clock += ~self.completed
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the replicas are, for a checkpoint."""
+        return {"clock": self.clock, "entered": self.entered}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state that `state()` returned."""
+        self.clock.copy_(state["clock"])
+        self.entered.copy_(state["entered"])
+
+    def restart(self, which: Tensor) -> None:
+        """Put the replicas where `which`, bool `(R,)`, is true at the start of the schedule."""
+        self.clock[which] = 0
+        self.entered[which] = -1
+
+
+def _table(rows: Sequence[Sequence[float]]) -> Tensor:
+    """A number for each pace and own step, `(paces, steps)`."""
+    return torch.tensor(rows, dtype=torch.float64)
