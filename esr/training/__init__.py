@@ -8,6 +8,7 @@ from esr.training.portfolio import Portfolio
 from esr.training.program import Compiler, inductor
 from esr.training.replicas import DivergenceAction
 from esr.training.report import Callback, Report
+from esr.training.restarts import Restarts
 from esr.training.trainer import Trainer, TrainingResult
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Position",
     "Progress",
     "Report",
+    "Restarts",
     "Trainer",
     "TrainingResult",
     "inductor",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from esr.training.phases import Phase, locate
 from esr.training.portfolio import Portfolio, turns
+from esr.training.restarts import Restarts, Rungs
 
 __all__ = ["Course", "at_pace"]
 
@@ -29,9 +30,16 @@ class Course:
         phases: The schedule.
         portfolio: Factors on its settings, and the replicas' paces.
         replicas: Number of replicas R.
+        restarts: When a replica starts afresh; never unless given.
     """
 
-    def __init__(self, phases: Mapping[str, Phase], portfolio: Portfolio, replicas: int) -> None:
+    def __init__(
+        self,
+        phases: Mapping[str, Phase],
+        portfolio: Portfolio,
+        replicas: int,
+        restarts: Restarts | None = None,
+    ) -> None:
         paces = sorted(set(portfolio.pace))
         schedules = [at_pace(phases, pace) for pace in paces]
         lengths = [sum(phase.steps for phase in schedule.values()) for schedule in schedules]
@@ -50,6 +58,8 @@ class Course:
         self.lengths = torch.tensor(lengths)[self._row]  # (R,), steps of each one's schedule
         self.clock = torch.zeros(replicas, dtype=torch.long)  # (R,), own steps done
         self.entered = torch.full_like(self.clock, -1)  # (R,), the newest phase entered
+        self.restarted = torch.zeros_like(self.clock)  # (R,), how often each one started afresh
+        self.rungs = Rungs(restarts, self.lengths) if restarts is not None else None
 
     @property
     def completed(self) -> Tensor:
@@ -81,18 +91,35 @@ class Course:
         self.clock += ~self.completed
 
     def state(self) -> dict[str, Tensor]:
-        """Where the replicas are, for a checkpoint."""
-        return {"clock": self.clock, "entered": self.entered}
+        """Where the replicas are and what is known of others, for a checkpoint."""
+        records = self.rungs.records if self.rungs is not None else []
+        return {
+            "clock": self.clock,
+            "entered": self.entered,
+            "restarted": self.restarted,
+            **{f"record {index}": record for index, record in enumerate(records)},
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a state that `state()` returned."""
+        """Go on from a state that `state()` returned.
+
+        Raises:
+            ValueError: If it has other records.
+        """
+        if state.keys() != self.state().keys():
+            raise ValueError("it has another number of shares at which replicas are judged")
         self.clock.copy_(state["clock"])
         self.entered.copy_(state["entered"])
+        self.restarted.copy_(state["restarted"])
+        if self.rungs is not None:
+            count = len(self.rungs.records)
+            self.rungs.records = [state[f"record {index}"].cpu() for index in range(count)]
 
     def restart(self, which: Tensor) -> None:
         """Put the replicas where `which`, bool `(R,)`, is true at the start of the schedule."""
         self.clock[which] = 0
         self.entered[which] = -1
+        self.restarted += which
 
 
 def _table(rows: Sequence[Sequence[float]]) -> Tensor:

@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from esr.errors import ConfigurationError
 
-__all__ = ["OptimizerFactory", "require_proportional", "set_rate", "step_at_rates"]
+__all__ = [
+    "OptimizerFactory",
+    "late_start",
+    "require_proportional",
+    "set_rate",
+    "step_at_rates",
+]
 
 OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -46,6 +52,30 @@ def step_at_rates(
     for parameter, start in zip(moving, before, strict=True):
         share = shares.view(-1, *(1,) * (parameter.dim() - 1))
         parameter.copy_(torch.lerp(start, parameter, share))
+
+
+def late_start(optimizer: Optimizer, ages: Tensor, step: int) -> Tensor:
+    r"""Factors on the learning rates that make up for a memory younger than the optimizer's.
+
+    Adam divides its averages :math:`m, v` by what they lack after :math:`t` steps. Replicas whose
+    averages were cleared later lack more, and without the factor would take steps several times
+    too long for hundreds of steps:
+
+    .. math:: \frac{1 - \beta_1^t}{1 - \beta_1^k} \sqrt{\frac{1 - \beta_2^k}{1 - \beta_2^t}}
+
+    Arguments:
+        optimizer: Other kinds than Adam and AdamW need no factor, or have an unknown one: ones.
+        ages: Steps :math:`k - 1` since each replica's memory was cleared, `(R,)`.
+        step: Steps :math:`t - 1` that the optimizer has done.
+    Returns:
+        The factors, `(R,)`, exact but for Adam's epsilon and AdamW's decay.
+    """
+    if not isinstance(optimizer, (Adam, AdamW)):
+        return torch.ones(len(ages), dtype=torch.float64)
+    first, second = (float(beta) for beta in optimizer.param_groups[0]["betas"])
+    own, shared = ages.double() + 1, step + 1
+    averages = (1 - first**shared) / (1 - first**own)
+    return averages * ((1 - second**own) / (1 - second**shared)).sqrt()
 
 
 def require_proportional(make_optimizer: OptimizerFactory, purpose: str, remedy: str) -> None:

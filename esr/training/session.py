@@ -91,6 +91,16 @@ class Session(Generic[BatchT]):
                 "are frozen; lower the learning rate or the clip norm, or re-initialise instead"
             )
 
+    def restart(self, which: Tensor) -> None:
+        """Start the replicas where `which`, bool `(R,)` on the CPU, is true afresh."""
+        chosen = which.to(self.active.device)
+        self.diverged += chosen & ~self.healthy
+        self.healthy |= chosen
+        self.model.reset_replicas(chosen, generator=self.streams["restarts"])
+        clear_optimizer_state(self.optimizer, self.parameters, chosen)
+        if self.course is not None:
+            self.course.restart(which)
+
     def state(self) -> dict[str, object]:
         """Everything needed to go on exactly, as tensors, numbers and containers of them."""
         return {

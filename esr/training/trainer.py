@@ -1,5 +1,6 @@
 """The trainer: one loop for every model that has an energy."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,10 @@ from esr.training.objective import BatchSource, Objective, Progress, plain_energ
 from esr.training.phases import Phase, Position, locate
 from esr.training.portfolio import Portfolio, alike, turns
 from esr.training.program import Compiler
-from esr.training.rates import OptimizerFactory, require_proportional, step_at_rates
+from esr.training.rates import OptimizerFactory, late_start, require_proportional, step_at_rates
 from esr.training.replicas import DivergenceAction, limit_gradients
 from esr.training.report import Callback, Report
+from esr.training.restarts import Restarts
 from esr.training.session import Session
 
 __all__ = ["Trainer", "TrainingResult"]
@@ -38,6 +40,7 @@ class TrainingResult:
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
+        restarted: How often each replica started afresh because others were better, `(R,)`.
     """
 
     steps: int
@@ -45,6 +48,7 @@ class TrainingResult:
     interrupted: bool
     active: Tensor
     diverged: Tensor
+    restarted: Tensor
 
 
 class Trainer:
@@ -65,6 +69,7 @@ class Trainer:
         compiler: Compiles the steps, such as `inductor`; they are not compiled unless given.
         portfolio: Settings that differ between the replicas, each of which then has a clock of
             its own; all are alike unless given.
+        restarts: When a hopeless replica starts afresh, its clock at zero; never unless given.
     Raises:
         ConfigurationError: If there is no phase, a number is not positive, or the replicas have
             learning rates of their own and the optimizer's steps are not proportional to them.
@@ -80,6 +85,7 @@ class Trainer:
         report_every: int = 50,
         compiler: Compiler | None = None,
         portfolio: Portfolio | None = None,
+        restarts: Restarts | None = None,
     ) -> None:
         if not phases:
             raise ConfigurationError("a schedule needs at least one phase, but has none")
@@ -90,18 +96,23 @@ class Trainer:
             )
         self.phases, self.optimizer, self.objective = dict(phases), optimizer, objective
         self.clip_norm, self.divergence, self.report_every = clip_norm, divergence, report_every
-        self.compiler, self.portfolio = compiler, portfolio
-        if portfolio is not None and portfolio.rates_differ:
+        if portfolio is None and restarts is not None:
+            portfolio = Portfolio()
+        self.compiler, self.portfolio, self.restarts = compiler, portfolio, restarts
+        if restarts is not None or (portfolio is not None and portfolio.rates_differ):
             require_proportional(
                 optimizer, "be shared by replicas of different learning rates", "use another one"
             )
         slowest = min(portfolio.pace) if portfolio is not None else 1.0
         self._reported_phases = at_pace(self.phases, slowest)
+        self._schedule_steps = sum(phase.steps for phase in self._reported_phases.values())
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole schedule, for the replicas that take longest."""
-        return sum(phase.steps for phase in self._reported_phases.values())
+        """The most steps that training can take: the slowest replica's schedule, and with
+        restarts as many of it as they may take."""
+        schedules = self.restarts.schedules if self.restarts is not None else 1
+        return math.ceil(schedules * self._schedule_steps - 1e-9)
 
     def fit(
         self,
@@ -127,7 +138,7 @@ class Trainer:
             TrainingError: If every replica has diverged and is frozen.
         """
         course = (
-            Course(self.phases, self.portfolio, model.replicas)
+            Course(self.phases, self.portfolio, model.replicas, self.restarts)
             if self.portfolio is not None
             else None
         )
@@ -157,7 +168,12 @@ class Trainer:
             for callback in callbacks:
                 callback.finished(interrupted)
         return TrainingResult(
-            session.step, session.seconds, interrupted, session.active, session.diverged
+            steps=session.step,
+            seconds=session.seconds,
+            interrupted=interrupted,
+            active=session.active,
+            diverged=session.diverged,
+            restarted=torch.zeros_like(session.diverged) if course is None else course.restarted,
         )
 
     def _compiled(
@@ -175,7 +191,7 @@ class Trainer:
 
     def _position(self, step: int) -> Position:
         """The place of a step in the schedule: the slowest replicas', from their first start."""
-        return locate(self._reported_phases, step)
+        return locate(self._reported_phases, min(step, self._schedule_steps - 1))
 
     def _limit(self, session: Session[BatchT]) -> float | Tensor:
         """Largest norm of a replica's gradient, or of each one's, `(R,)`."""
@@ -199,22 +215,48 @@ class Trainer:
             session.model.train()
         progress = Progress(session.step, position.index, session.step / self.total_steps)
         batch = source.batch(progress)
-        if session.course is None:
+        course = session.course
+        if course is None:
             rate: float | Tensor = position.phase.learning_rate_at(position.fraction)
             scale: float | Tensor = position.phase.structure_at(position.fraction)
         else:
-            rate, scale = session.course.learning_rates(), session.course.structures()
-        health = session.healthy.clone() if session.course is not None else None
+            rate, scale = course.learning_rates(), course.structures()
+            if bool(course.restarted.any()):
+                ages = torch.where(course.restarted > 0, course.clock, session.step)
+                rate = rate * late_start(session.optimizer, ages, session.step)
+        health = session.healthy.clone() if course is not None else None
         if compiled is not None:
             energies = compiled(batch, rate, scale)
         else:
             energies = self._plain_step(session, batch, alike(rate), alike(scale), limit)
         session.step += 1
-        if session.course is not None and health is not None:
-            stay = session.course.completed.to(health.device)
+        if course is not None and health is not None:
+            stay = course.completed.to(health.device)  # what is completed needs no care any more
             session.healthy.copy_(torch.where(stay, health, session.healthy))
-            session.course.advance()
+            self._tick(session, course, energies, scale)
         return energies
+
+    def _tick(
+        self,
+        session: Session[BatchT],
+        course: Course,
+        energies: Energy,
+        structure_scale: float | Tensor,
+    ) -> None:
+        """Advance the replicas' clocks after a step, and start hopeless ones afresh."""
+        before = course.clock.clone()
+        course.advance()
+        if course.rungs is None or not course.rungs.reached(before):
+            return
+        freezing = self.divergence is DivergenceAction.FREEZE
+        judged = session.active & session.healthy if freezing else session.active
+        before.masked_fill_(~judged.cpu(), -1)
+        data, structure = energies.data.detach(), energies.structure.detach()
+        moved = Energy(data.double().cpu(), structure.double().cpu())
+        hopeless = course.rungs.judge(before, moved.per_replica(structure_scale))
+        hopeless &= course.lengths <= self.total_steps - session.step
+        if bool(hopeless.any()):
+            session.restart(hopeless)
 
     def _enter(self, session: Session[BatchT], position: Position) -> None:
         """Prune the replicas that enter a phase which prunes."""
@@ -263,7 +305,7 @@ class Trainer:
             error = validate(session.model) if validate is not None else energies.data
             report = Report(
                 step=session.step,
-                total_steps=self.total_steps,
+                total_steps=session.step if self._done(session) else self.total_steps,
                 phase=position.name,
                 learning_rate=position.phase.learning_rate_at(position.fraction),
                 structure_scale=position.phase.structure_at(position.fraction),
