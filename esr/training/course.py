@@ -43,41 +43,47 @@ class Course:
         paces = sorted(set(portfolio.pace))
         schedules = [at_pace(phases, pace) for pace in paces]
         lengths = [sum(phase.steps for phase in schedule.values()) for schedule in schedules]
-        places = [
-            [locate(schedule, min(step, length - 1)) for step in range(max(lengths) + 1)]
+        places = [  # one schedule after the other, each followed by where it ends
+            locate(schedule, min(step, length - 1))
             for schedule, length in zip(schedules, lengths, strict=True)
+            for step in range(length + 1)
         ]
-        self._rates = _table([[p.phase.learning_rate_at(p.fraction) for p in s] for s in places])
-        self._structures = _table([[p.phase.structure_at(p.fraction) for p in s] for s in places])
-        self._phases = _table([[p.index for p in s] for s in places]).long()
+        ends = torch.tensor(lengths).add(1).cumsum(0) - 1  # the place where each schedule ends
+        self._rates = _table([p.phase.learning_rate_at(p.fraction) for p in places])
+        self._rates[ends] = 0
+        self._structures = _table([p.phase.structure_at(p.fraction) for p in places])
+        self._phases = _table([p.index for p in places]).long()
         self._prunes = [phase.prune for phase in phases.values()]
         own = turns(portfolio.pace, replicas).tolist()
-        self._row = torch.tensor([paces.index(pace) for pace in own])
+        rows = torch.tensor([paces.index(pace) for pace in own])
         self._rate_factors = turns(portfolio.learning_rate, replicas)
         self._structure_factors = turns(portfolio.structure, replicas)
-        self.lengths = torch.tensor(lengths)[self._row]  # (R,), steps of each one's schedule
+        self.lengths = torch.tensor(lengths)[rows]  # (R,), steps of each one's schedule
+        self._starts = ends[rows] - self.lengths
         self.clock = torch.zeros(replicas, dtype=torch.long)  # (R,), own steps done
         self.entered = torch.full_like(self.clock, -1)  # (R,), the newest phase entered
         self.restarted = torch.zeros_like(self.clock)  # (R,), how often each one started afresh
         self.rungs = Rungs(restarts, self.lengths) if restarts is not None else None
+        self._look()
 
-    @property
-    def completed(self) -> Tensor:
-        """Which replicas have gone through their whole schedule, bool `(R,)`."""
-        return self.clock >= self.lengths
+    def _look(self) -> None:
+        """See where the replicas are once their clocks have changed."""
+        self._place = self._starts + self.clock
+        self.completed = self.clock >= self.lengths  # (R,), who is through the whole schedule
+        self.any_completed = bool(self.completed.any())
+        self.all_completed = self.any_completed and bool(self.completed.all())
 
     def learning_rates(self) -> Tensor:
         """The learning rate of each replica's next step, `(R,)`; zero where it is completed."""
-        rates = self._rates[self._row, self.clock] * self._rate_factors
-        return rates.masked_fill_(self.completed, 0)
+        return self._rates[self._place] * self._rate_factors
 
     def structures(self) -> Tensor:
         """The factor on each replica's structure term in its next step, `(R,)`."""
-        return self._structures[self._row, self.clock] * self._structure_factors
+        return self._structures[self._place] * self._structure_factors
 
     def enter(self) -> Iterator[tuple[float, Tensor]]:
         """Enter the phases of the next step: what to prune, and of which replicas, `(R,)`."""
-        now = self._phases[self._row, self.clock]
+        now = self._phases[self._place]
         if torch.equal(now, self.entered):
             return
         for index, threshold in enumerate(self._prunes):
@@ -89,6 +95,7 @@ class Course:
     def advance(self) -> None:
         """A step was done by every replica whose schedule is not completed."""
         self.clock += ~self.completed
+        self._look()
 
     def state(self) -> dict[str, Tensor]:
         """Where the replicas are and what is known of others, for a checkpoint."""
@@ -111,6 +118,7 @@ class Course:
         self.clock.copy_(state["clock"])
         self.entered.copy_(state["entered"])
         self.restarted.copy_(state["restarted"])
+        self._look()
         if self.rungs is not None:
             count = len(self.rungs.records)
             self.rungs.records = [state[f"record {index}"].cpu() for index in range(count)]
@@ -119,9 +127,10 @@ class Course:
         """Put the replicas where `which`, bool `(R,)`, is true at the start of the schedule."""
         self.clock[which] = 0
         self.entered[which] = -1
+        self._look()
         self.restarted += which
 
 
-def _table(rows: Sequence[Sequence[float]]) -> Tensor:
-    """A number for each pace and own step, `(paces, steps)`."""
-    return torch.tensor(rows, dtype=torch.float64)
+def _table(numbers: Sequence[float]) -> Tensor:
+    """A number for each place of all schedules."""
+    return torch.tensor(numbers, dtype=torch.float64)

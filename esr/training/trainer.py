@@ -173,7 +173,11 @@ class Trainer:
             interrupted=interrupted,
             active=session.active,
             diverged=session.diverged,
-            restarted=torch.zeros_like(session.diverged) if course is None else course.restarted,
+            restarted=(
+                course.restarted.to(session.diverged)
+                if course is not None
+                else torch.zeros_like(session.diverged)
+            ),
         )
 
     def _compiled(
@@ -186,7 +190,7 @@ class Trainer:
     def _done(self, session: Session[BatchT]) -> bool:
         """Whether nothing is left to do."""
         return session.step >= self.total_steps or (
-            session.course is not None and bool(session.course.completed.all())
+            session.course is not None and session.course.all_completed
         )
 
     def _position(self, step: int) -> Position:
@@ -224,15 +228,17 @@ class Trainer:
             if bool(course.restarted.any()):
                 ages = torch.where(course.restarted > 0, course.clock, session.step)
                 rate = rate * late_start(session.optimizer, ages, session.step)
-        health = session.healthy.clone() if course is not None else None
+        ended = course is not None and course.any_completed
+        health = session.healthy.clone() if ended else None
         if compiled is not None:
             energies = compiled(batch, rate, scale)
         else:
             energies = self._plain_step(session, batch, alike(rate), alike(scale), limit)
         session.step += 1
-        if course is not None and health is not None:
-            stay = course.completed.to(health.device)  # what is completed needs no care any more
+        if course is not None and health is not None:  # who is through needs no care any more
+            stay = course.completed.to(health.device)
             session.healthy.copy_(torch.where(stay, health, session.healthy))
+        if course is not None:
             self._tick(session, course, energies, scale)
         return energies
 
@@ -244,9 +250,10 @@ class Trainer:
         structure_scale: float | Tensor,
     ) -> None:
         """Advance the replicas' clocks after a step, and start hopeless ones afresh."""
+        judging = course.rungs is not None and course.rungs.reached(course.clock)
         before = course.clock.clone()
         course.advance()
-        if course.rungs is None or not course.rungs.reached(before):
+        if course.rungs is None or not judging:
             return
         freezing = self.divergence is DivergenceAction.FREEZE
         judged = session.active & session.healthy if freezing else session.active
