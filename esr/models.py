@@ -40,12 +40,14 @@ class Energy:
     data: Tensor
     structure: Tensor
 
-    def per_replica(self, structure_scale: float = 1.0) -> Tensor:
-        """Each replica's energy with the structure term scaled, `(R,)`."""
-        if structure_scale == 0:
-            return self.data
-        if structure_scale == 1:
-            return self.data + self.structure
+    def per_replica(self, structure_scale: float | Tensor = 1.0) -> Tensor:
+        """Each replica's energy with the structure term scaled, by one factor or by those of
+        the replicas, `(R,)`."""
+        if not isinstance(structure_scale, Tensor):
+            if structure_scale == 0:
+                return self.data
+            if structure_scale == 1:
+                return self.data + self.structure
         return self.data + structure_scale * self.structure
 
     def total(self, structure_scale: float = 1.0) -> Tensor:
@@ -95,8 +97,9 @@ class EnergyModel(nn.Module, ABC, Generic[BatchT]):
                 if isinstance(module, ReplicaModule):
                     module.reset_replicas(which, generator=generator)
 
-    def prune(self, threshold: float) -> None:
-        """Drop, for good, what contributes no more than `threshold`; by default nothing."""
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
+        """Drop, for good, what contributes no more than `threshold`, in the replicas where
+        `which`, bool `(R,)`, is true, or in all; by default nothing."""
 
 
 class FunctionModel(EnergyModel[Batch]):

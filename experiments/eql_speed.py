@@ -24,7 +24,7 @@ from esr.models import Batch, EnergyModel
 from esr.problem import Problem
 from esr.random import RandomStreams
 from esr.training import Phase, Report, Trainer, inductor
-from esr.training.session import OptimizerFactory
+from esr.training.rates import OptimizerFactory
 from experiments.authors_step import AuthorsStep
 from experiments.eql_arithmetic import arithmetic_seconds, counts, cpu_seconds, peak_operations
 

@@ -60,6 +60,6 @@ class DigitSumModel(EnergyModel[DigitBatch]):
         residuals = (self.add(latents, generator=generator) - batch.sums) / self.unit
         return Energy(residuals.square().mean((1, 2)), self.adder.structure())
 
-    def prune(self, threshold: float) -> None:
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
         """Prune the adder; the encoder stays dense."""
-        self.adder.prune(threshold)
+        self.adder.prune(threshold, which)

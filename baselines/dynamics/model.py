@@ -115,6 +115,6 @@ class DynamicsModel(EnergyModel[DynamicsBatch]):
         states = self.roll_out(batch.start, latents, steps, generator=generator)
         return Energy((states - batch.targets).square().mean((1, 2, 3)), self.cell.structure())
 
-    def prune(self, threshold: float) -> None:
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
         """Prune the cell; the encoder stays dense."""
-        self.cell.prune(threshold)
+        self.cell.prune(threshold, which)

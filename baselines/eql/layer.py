@@ -56,24 +56,27 @@ class SparseLinear(ReplicaModule):
         """The structure energy of the layer, `(R,)`."""
         return self.term.price(self.weight, self.gate, self.mask)
 
-    def prune(self, threshold: float) -> None:
-        """Set weights whose acting size is at most `threshold` to zero for good."""
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
+        """Set weights whose acting size is at most `threshold` to zero for good, in the
+        replicas where `which`, bool `(R,)`, is true, or in all."""
         with torch.no_grad():
             weights, gate, mask = self.term.pruned(self.weight, self.gate, self.mask, threshold)
-            self.weight.copy_(weights)
-            self.mask.copy_(mask)
-            if self.gate is not None and gate is not None:
-                self.gate.copy_(gate)
+            chosen = self.mask.new_ones(1, dtype=torch.bool) if which is None else which
+            self._replace(chosen, weights, mask, gate)
 
     def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
         """Draw all replicas anew, keep those asked for, and undo their pruning."""
-        chosen = which.view(-1, 1, 1)
         weights, gate = self._fresh(generator)
         with torch.no_grad():
-            self.weight.copy_(torch.where(chosen, weights.to(self.weight), self.weight))
-            self.mask.copy_(torch.where(chosen, self.allowed, self.mask))
-            if self.gate is not None and gate is not None:
-                self.gate.copy_(torch.where(chosen, gate.to(self.gate), self.gate))
+            self._replace(which, weights, self.allowed, gate)
+
+    def _replace(self, which: Tensor, weights: Tensor, mask: Tensor, gate: Tensor | None) -> None:
+        """Take over the tensors of the replicas where `which`, bool `(R,)` or `(1,)`, is true."""
+        chosen = which.view(-1, 1, 1)
+        self.weight.copy_(torch.where(chosen, weights.to(self.weight), self.weight))
+        self.mask.copy_(torch.where(chosen, mask, self.mask))
+        if self.gate is not None and gate is not None:
+            self.gate.copy_(torch.where(chosen, gate.to(self.gate), self.gate))
 
     def _fresh(self, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
         device = generator.device if generator is not None else None

@@ -134,10 +134,11 @@ class EQL(SymbolicModel):
             [layer.mask for layer in layers],
         )
 
-    def prune(self, threshold: float) -> None:
-        """Drop weights whose acting size is at most `threshold`, for good."""
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
+        """Drop weights whose acting size is at most `threshold`, for good, in the replicas
+        where `which`, bool `(R,)`, is true, or in all."""
         for layer in self._sparse_layers():
-            layer.prune(threshold)
+            layer.prune(threshold, which)
 
     def expressions(
         self, variables: Sequence[str], threshold: float = 0.0

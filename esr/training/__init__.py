@@ -4,9 +4,11 @@ from esr.training.checkpoint import Checkpoint
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
 from esr.training.phases import Phase, Position, locate
+from esr.training.portfolio import Portfolio
 from esr.training.program import Compiler, inductor
 from esr.training.replicas import DivergenceAction
 from esr.training.report import Callback, Report
+from esr.training.restarts import Restarts
 from esr.training.trainer import Trainer, TrainingResult
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "Interruption",
     "Objective",
     "Phase",
+    "Portfolio",
     "Position",
     "Progress",
     "Report",
+    "Restarts",
     "Trainer",
     "TrainingResult",
     "inductor",

@@ -6,7 +6,6 @@ from typing import Generic
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
-from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -14,8 +13,9 @@ from esr.errors import ConfigurationError
 from esr.models import BatchT, Energy, EnergyModel
 from esr.training.objective import Objective
 from esr.training.program import Compiler, Program
+from esr.training.rates import OptimizerFactory, require_proportional, set_rate
 from esr.training.replicas import limit_gradients
-from esr.training.session import OptimizerFactory, Session
+from esr.training.session import Session
 
 __all__ = ["CompiledStep"]
 
@@ -35,7 +35,7 @@ class CompiledStep(Generic[BatchT]):
         make_optimizer: As the session's; what it changes in a step must be proportional to the
             learning rate.
         objective: What a step lowers.
-        clip_norm: Largest norm of one replica's gradient.
+        clip_norm: Largest norm of one replica's gradient, or of each one's, `(R,)`.
         compiler: Compiles the step.
     Raises:
         ConfigurationError: If the optimizer is not of that kind or keeps other state than tensors.
@@ -46,11 +46,13 @@ class CompiledStep(Generic[BatchT]):
         session: Session[BatchT],
         make_optimizer: OptimizerFactory,
         objective: Objective,
-        clip_norm: float,
+        clip_norm: float | Tensor,
         compiler: Compiler,
     ) -> None:
-        _check_proportional(make_optimizer)
-        self.make_optimizer, self.clip_norm, self.compiler = make_optimizer, clip_norm, compiler
+        require_proportional(
+            make_optimizer, "be compiled", "train without a compiler or with another optimizer"
+        )
+        self.make_optimizer, self.compiler = make_optimizer, compiler
         self.energies = _Energies(session.model, objective)
         self.generator = session.streams["gates"]
         named = dict(self.energies.named_parameters()) | dict(self.energies.named_buffers())
@@ -59,8 +61,10 @@ class CompiledStep(Generic[BatchT]):
         self.moved = [name for name, tensor in named.items() if id(tensor) in moved]
         states = [_checked(session.optimizer, named[name]) for name in self.moved]
         tensors = {name: tensor.detach() for name, tensor in named.items()}
+        device = session.active.device
+        limit = torch.as_tensor(clip_norm, dtype=session.parameters[0].dtype, device=device)
         self._lasting, self._form = tree_flatten(
-            (tensors, states, session.active, session.healthy)
+            (tensors, states, limit, session.active, session.healthy)
         )
         self._programs: dict[Hashable, Program] = {}
 
@@ -103,7 +107,7 @@ class CompiledStep(Generic[BatchT]):
         self, lasting: Sequence[Tensor], batch: BatchT, rate: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The step as it is traced, on stand-ins of the session's tensors."""
-        tensors, states, active, healthy = tree_unflatten(lasting, self._form)
+        tensors, states, limit, active, healthy = tree_unflatten(lasting, self._form)
         with torch.enable_grad():
             leaves = [tensors[name].detach().requires_grad_() for name in self.moved]
             present = tensors | dict(zip(self.moved, leaves, strict=True))
@@ -111,7 +115,7 @@ class CompiledStep(Generic[BatchT]):
             per_replica = data + scale * structure  # (R,)
             found = torch.autograd.grad(per_replica.sum(), leaves)
         gradients = [gradient.clone() for gradient in found]
-        healthy.logical_and_(limit_gradients(gradients, per_replica, active, self.clip_norm))
+        healthy.logical_and_(limit_gradients(gradients, per_replica, active, limit))
         self._update([tensors[name] for name in self.moved], gradients, states, rate)
         return data.detach(), structure.detach()
 
@@ -126,7 +130,7 @@ class CompiledStep(Generic[BatchT]):
         """An optimizer of the session's kind takes a step of rate one, scaled afterwards."""
         stand_ins = [tensor.clone() for tensor in tensors]
         optimizer = self.make_optimizer(stand_ins)  # type: ignore[arg-type]
-        _set_rate(optimizer, 1.0)
+        _set_unit_rate(optimizer)
         for stand_in, gradient, state in zip(stand_ins, gradients, states, strict=True):
             stand_in.grad = gradient
             optimizer.state[stand_in] = {
@@ -165,28 +169,9 @@ def _checked(optimizer: Optimizer, parameter: Tensor) -> State:
     return tensors
 
 
-def _set_rate(optimizer: Optimizer, rate: float) -> None:
+def _set_unit_rate(optimizer: Optimizer) -> None:
     """Set the learning rate, and have the optimizer look at no number of its tensors."""
+    set_rate(optimizer, 1.0)
     for group in optimizer.param_groups:
-        group["lr"] = rate
         if "capturable" in group:
             group["capturable"] = torch.compiler.is_compiling()
-
-
-def _check_proportional(make_optimizer: OptimizerFactory) -> None:
-    """Try it on two numbers: a second step with two learning rates, after the same first step."""
-    changes = []
-    for rate in (0.5, 1.0):
-        place = Parameter(torch.tensor([0.3, -2.0], dtype=torch.float64))
-        place.grad = place.new_tensor([1.0, -0.1])
-        optimizer = make_optimizer([place])
-        for each in (0.1, rate):
-            before = place.detach().clone()
-            _set_rate(optimizer, each)
-            optimizer.step()
-        changes.append(place.detach() - before)
-    if not torch.allclose(2 * changes[0], changes[1], rtol=1e-6, atol=0):
-        raise ConfigurationError(
-            f"a step of {type(optimizer).__name__} cannot be compiled, as it is not proportional "
-            "to the learning rate; train without a compiler or with another optimizer"
-        )

@@ -19,7 +19,7 @@ class DivergenceAction(Enum):
 
 
 def limit_gradients(
-    gradients: Sequence[Tensor], energies: Tensor, active: Tensor, limit: float
+    gradients: Sequence[Tensor], energies: Tensor, active: Tensor, limit: float | Tensor
 ) -> Tensor:
     """Clip each replica's gradient to a norm, and silence replicas that are not finite, in place.
 
@@ -27,7 +27,7 @@ def limit_gradients(
         gradients: All lead with the replica dimension R; they are changed.
         energies: The energy of each replica, `(R,)`.
         active: Replicas that still train, bool `(R,)`; the gradient of others becomes zero.
-        limit: Largest gradient norm of a replica, positive.
+        limit: Largest gradient norm of a replica, positive; or of each, `(R,)`.
     Returns:
         Whether each active replica is healthy, bool `(R,)`; true for inactive ones.
     """

@@ -1,23 +1,22 @@
 """The state of one training run: everything a checkpoint must hold to go on exactly."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
-from torch.optim import Optimizer
 
 from esr.errors import ConfigurationError, TrainingError
 from esr.models import BatchT, EnergyModel
 from esr.random import RandomStreams
+from esr.training.course import Course
+from esr.training.rates import OptimizerFactory
 from esr.training.replicas import DivergenceAction, clear_optimizer_state
 
-__all__ = ["OptimizerFactory", "Session"]
+__all__ = ["Session"]
 
 ValueT = TypeVar("ValueT")
-OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 
 
 class Session(Generic[BatchT]):
@@ -27,6 +26,7 @@ class Session(Generic[BatchT]):
         model: All its parameters must lead with its replica dimension R.
         make_optimizer: Makes the optimizer from the parameters.
         streams: Random streams, saved and restored with the rest.
+        course: Each replica's own way through the schedule; one way for all unless given.
     Raises:
         ConfigurationError: If a parameter does not lead with R.
     """
@@ -36,6 +36,7 @@ class Session(Generic[BatchT]):
         model: EnergyModel[BatchT],
         make_optimizer: OptimizerFactory,
         streams: RandomStreams,
+        course: Course | None = None,
     ) -> None:
         for name, parameter in model.named_parameters():
             if parameter.dim() < 1 or parameter.shape[0] != model.replicas:
@@ -43,7 +44,7 @@ class Session(Generic[BatchT]):
                     f"parameter '{name}' has shape {tuple(parameter.shape)}, but must lead with "
                     f"the model's {model.replicas} replicas"
                 )
-        self.model, self.streams = model, streams
+        self.model, self.streams, self.course = model, streams, course
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters)
         device = self.parameters[0].device
@@ -90,6 +91,16 @@ class Session(Generic[BatchT]):
                 "are frozen; lower the learning rate or the clip norm, or re-initialise instead"
             )
 
+    def restart(self, which: Tensor) -> None:
+        """Start the replicas where `which`, bool `(R,)` on the CPU, is true afresh."""
+        chosen = which.to(self.active.device)
+        self.diverged += chosen & ~self.healthy
+        self.healthy |= chosen
+        self.model.reset_replicas(chosen, generator=self.streams["restarts"])
+        clear_optimizer_state(self.optimizer, self.parameters, chosen)
+        if self.course is not None:
+            self.course.restart(which)
+
     def state(self) -> dict[str, object]:
         """Everything needed to go on exactly, as tensors, numbers and containers of them."""
         return {
@@ -99,6 +110,7 @@ class Session(Generic[BatchT]):
             "active": self.active,
             "healthy": self.healthy,
             "diverged": self.diverged,
+            "course": self.course.state() if self.course is not None else None,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "streams": self.streams.state_dict(),
@@ -117,6 +129,10 @@ class Session(Generic[BatchT]):
             self.active.copy_(_typed(state, "active", Tensor))
             self.healthy.copy_(_typed(state, "healthy", Tensor))
             self.diverged.copy_(_typed(state, "diverged", Tensor))
+            if (state.get("course") is None) != (self.course is None):
+                raise ValueError("only one of them has replicas with settings of their own")
+            if self.course is not None:
+                self.course.restore(_typed(state, "course", dict))
         except (RuntimeError, ValueError) as error:
             raise ConfigurationError(
                 f"the checkpoint does not fit this model and optimizer: {error}"

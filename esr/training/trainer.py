@@ -1,5 +1,6 @@
 """The trainer: one loop for every model that has an energy."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,17 @@ from esr.models import BatchT, Energy, EnergyModel
 from esr.random import RandomStreams
 from esr.training.checkpoint import Checkpoint
 from esr.training.compiled import CompiledStep
+from esr.training.course import Course, at_pace
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
-from esr.training.phases import Phase, locate
+from esr.training.phases import Phase, Position, locate
+from esr.training.portfolio import Portfolio, alike, turns
 from esr.training.program import Compiler
+from esr.training.rates import OptimizerFactory, late_start, require_proportional, step_at_rates
 from esr.training.replicas import DivergenceAction, limit_gradients
 from esr.training.report import Callback, Report
-from esr.training.session import OptimizerFactory, Session
+from esr.training.restarts import Restarts
+from esr.training.session import Session
 
 __all__ = ["Trainer", "TrainingResult"]
 
@@ -35,6 +40,7 @@ class TrainingResult:
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
+        restarted: How often each replica started afresh because others were better, `(R,)`.
     """
 
     steps: int
@@ -42,6 +48,7 @@ class TrainingResult:
     interrupted: bool
     active: Tensor
     diverged: Tensor
+    restarted: Tensor
 
 
 class Trainer:
@@ -60,8 +67,12 @@ class Trainer:
         divergence: What to do with a replica that is not finite.
         report_every: Steps between reports, and between looks at the replicas' health.
         compiler: Compiles the steps, such as `inductor`; they are not compiled unless given.
+        portfolio: Settings that differ between the replicas, each of which then has a clock of
+            its own; all are alike unless given.
+        restarts: When a hopeless replica starts afresh, its clock at zero; never unless given.
     Raises:
-        ConfigurationError: If there is no phase, or a number is not positive.
+        ConfigurationError: If there is no phase, a number is not positive, or the replicas have
+            learning rates of their own and the optimizer's steps are not proportional to them.
     """
 
     def __init__(
@@ -73,6 +84,8 @@ class Trainer:
         divergence: DivergenceAction = DivergenceAction.REINITIALISE,
         report_every: int = 50,
         compiler: Compiler | None = None,
+        portfolio: Portfolio | None = None,
+        restarts: Restarts | None = None,
     ) -> None:
         if not phases:
             raise ConfigurationError("a schedule needs at least one phase, but has none")
@@ -83,12 +96,23 @@ class Trainer:
             )
         self.phases, self.optimizer, self.objective = dict(phases), optimizer, objective
         self.clip_norm, self.divergence, self.report_every = clip_norm, divergence, report_every
-        self.compiler = compiler
+        if portfolio is None and restarts is not None:
+            portfolio = Portfolio()
+        self.compiler, self.portfolio, self.restarts = compiler, portfolio, restarts
+        if restarts is not None or (portfolio is not None and portfolio.rates_differ):
+            require_proportional(
+                optimizer, "be shared by replicas of different learning rates", "use another one"
+            )
+        slowest = min(portfolio.pace) if portfolio is not None else 1.0
+        self._reported_phases = at_pace(self.phases, slowest)
+        self._schedule_steps = sum(phase.steps for phase in self._reported_phases.values())
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole schedule."""
-        return sum(phase.steps for phase in self.phases.values())
+        """The most steps that training can take: the slowest replica's schedule, and with
+        restarts as many of it as they may take."""
+        schedules = self.restarts.schedules if self.restarts is not None else 1
+        return math.ceil(schedules * self._schedule_steps - 1e-9)
 
     def fit(
         self,
@@ -113,25 +137,30 @@ class Trainer:
                 another run.
             TrainingError: If every replica has diverged and is frozen.
         """
-        session = Session(model, self.optimizer, streams)
+        course = (
+            Course(self.phases, self.portfolio, model.replicas, self.restarts)
+            if self.portfolio is not None
+            else None
+        )
+        session = Session(model, self.optimizer, streams, course)
         state = checkpoint.load(session.active.device) if checkpoint is not None else None
         if state is not None:
             session.restore(state)
-        interrupted, compiled = False, None
+        interrupted, compiled, limit = False, None, self._limit(session)
         for callback in callbacks:
             callback.started(self.total_steps, session.step)
         try:
             with Interruption() as interruption:
-                while session.step < self.total_steps and not interruption.requested:
+                while not self._done(session) and not interruption.requested:
                     if compiled is None and session.own_steps > 0:
-                        compiled = self._compiled(session)
-                    energies = self._step(session, source, compiled)
-                    if session.step % self.report_every == 0 or session.step == self.total_steps:
+                        compiled = self._compiled(session, limit)
+                    energies = self._step(session, source, compiled, limit)
+                    if session.step % self.report_every == 0 or self._done(session):
                         session.care_for_replicas(self.divergence)
                         self._report(session, energies, validate, callbacks)
                     if checkpoint is not None and checkpoint.due():
                         checkpoint.save(session.state())
-                interrupted = session.step < self.total_steps
+                interrupted = not self._done(session)
             if checkpoint is not None and session.own_steps > 0:
                 checkpoint.save(session.state())
         finally:
@@ -139,47 +168,135 @@ class Trainer:
             for callback in callbacks:
                 callback.finished(interrupted)
         return TrainingResult(
-            session.step, session.seconds, interrupted, session.active, session.diverged
+            steps=session.step,
+            seconds=session.seconds,
+            interrupted=interrupted,
+            active=session.active,
+            diverged=session.diverged,
+            restarted=(
+                course.restarted.to(session.diverged)
+                if course is not None
+                else torch.zeros_like(session.diverged)
+            ),
         )
 
-    def _compiled(self, session: Session[BatchT]) -> CompiledStep[BatchT] | None:
+    def _compiled(
+        self, session: Session[BatchT], limit: float | Tensor
+    ) -> CompiledStep[BatchT] | None:
         if self.compiler is None:
             return None
-        return CompiledStep(session, self.optimizer, self.objective, self.clip_norm, self.compiler)
+        return CompiledStep(session, self.optimizer, self.objective, limit, self.compiler)
+
+    def _done(self, session: Session[BatchT]) -> bool:
+        """Whether nothing is left to do."""
+        return session.step >= self.total_steps or (
+            session.course is not None and session.course.all_completed
+        )
+
+    def _position(self, step: int) -> Position:
+        """The place of a step in the schedule: the slowest replicas', from their first start."""
+        return locate(self._reported_phases, min(step, self._schedule_steps - 1))
+
+    def _limit(self, session: Session[BatchT]) -> float | Tensor:
+        """Largest norm of a replica's gradient, or of each one's, `(R,)`."""
+        if self.portfolio is None:
+            return self.clip_norm
+        factors = turns(self.portfolio.clip_norm, session.model.replicas)
+        limits = alike(self.clip_norm * factors)
+        return limits if isinstance(limits, float) else limits.to(session.parameters[0])
 
     def _step(
         self,
         session: Session[BatchT],
         source: BatchSource[BatchT],
         compiled: CompiledStep[BatchT] | None,
+        limit: float | Tensor,
     ) -> Energy:
         """One optimizer step; returns the energies before it."""
-        position = locate(self.phases, session.step)
-        phase = position.phase
-        if position.index > session.phase:
-            session.phase = position.index
-            if phase.prune is not None:
-                session.model.prune(phase.prune)
+        position = self._position(session.step)
+        self._enter(session, position)
         if not session.model.training:
             session.model.train()
         progress = Progress(session.step, position.index, session.step / self.total_steps)
-        batch, structure_scale = source.batch(progress), phase.structure_at(position.fraction)
+        batch = source.batch(progress)
+        course = session.course
+        if course is None:
+            rate: float | Tensor = position.phase.learning_rate_at(position.fraction)
+            scale: float | Tensor = position.phase.structure_at(position.fraction)
+        else:
+            rate, scale = course.learning_rates(), course.structures()
+            if bool(course.restarted.any()):
+                ages = torch.where(course.restarted > 0, course.clock, session.step)
+                rate = rate * late_start(session.optimizer, ages, session.step)
+        ended = course is not None and course.any_completed
+        health = session.healthy.clone() if ended else None
         if compiled is not None:
-            rate = phase.learning_rate_at(position.fraction)
-            energies = compiled(batch, rate, structure_scale)
-            session.step += 1
-            return energies
+            energies = compiled(batch, rate, scale)
+        else:
+            energies = self._plain_step(session, batch, alike(rate), alike(scale), limit)
+        session.step += 1
+        if course is not None and health is not None:  # who is through needs no care any more
+            stay = course.completed.to(health.device)
+            session.healthy.copy_(torch.where(stay, health, session.healthy))
+        if course is not None:
+            self._tick(session, course, energies, scale)
+        return energies
+
+    def _tick(
+        self,
+        session: Session[BatchT],
+        course: Course,
+        energies: Energy,
+        structure_scale: float | Tensor,
+    ) -> None:
+        """Advance the replicas' clocks after a step, and start hopeless ones afresh."""
+        judging = course.rungs is not None and course.rungs.reached(course.clock)
+        before = course.clock.clone()
+        course.advance()
+        if course.rungs is None or not judging:
+            return
+        freezing = self.divergence is DivergenceAction.FREEZE
+        judged = session.active & session.healthy if freezing else session.active
+        before.masked_fill_(~judged.cpu(), -1)
+        data, structure = energies.data.detach(), energies.structure.detach()
+        moved = Energy(data.double().cpu(), structure.double().cpu())
+        hopeless = course.rungs.judge(before, moved.per_replica(structure_scale))
+        hopeless &= course.lengths <= self.total_steps - session.step
+        if bool(hopeless.any()):
+            session.restart(hopeless)
+
+    def _enter(self, session: Session[BatchT], position: Position) -> None:
+        """Prune the replicas that enter a phase which prunes."""
+        if position.index > session.phase:
+            session.phase = position.index
+            if position.phase.prune is not None and session.course is None:
+                session.model.prune(position.phase.prune)
+        if session.course is not None:
+            for threshold, which in session.course.enter():
+                everywhere = bool(which.all())
+                session.model.prune(
+                    threshold, None if everywhere else which.to(session.active.device)
+                )
+
+    def _plain_step(
+        self,
+        session: Session[BatchT],
+        batch: BatchT,
+        rate: float | Tensor,
+        structure_scale: float | Tensor,
+        limit: float | Tensor,
+    ) -> Energy:
+        """A step without a compiler; the numbers are one for all or each replica's, `(R,)`."""
         energies = self.objective(session.model, batch, generator=session.streams["gates"])
+        if isinstance(structure_scale, Tensor):
+            structure_scale = structure_scale.to(energies.structure)
         per_replica = energies.per_replica(structure_scale)  # (R,)
         for parameter in session.parameters:
             parameter.grad = None
         per_replica.sum().backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in session.parameters if p.grad is not None]
-        session.healthy &= limit_gradients(gradients, per_replica, session.active, self.clip_norm)
-        for group in session.optimizer.param_groups:
-            group["lr"] = phase.learning_rate_at(position.fraction)
-        session.optimizer.step()
-        session.step += 1
+        session.healthy &= limit_gradients(gradients, per_replica, session.active, limit)
+        step_at_rates(session.optimizer, session.parameters, rate)
         return energies
 
     def _report(
@@ -189,13 +306,13 @@ class Trainer:
         validate: Validation[BatchT] | None,
         callbacks: Sequence[Callback[BatchT]],
     ) -> None:
-        position = locate(self.phases, session.step - 1)
+        position = self._position(session.step - 1)
         session.model.eval()
         with torch.no_grad():
             error = validate(session.model) if validate is not None else energies.data
             report = Report(
                 step=session.step,
-                total_steps=self.total_steps,
+                total_steps=session.step if self._done(session) else self.total_steps,
                 phase=position.name,
                 learning_rate=position.phase.learning_rate_at(position.fraction),
                 structure_scale=position.phase.structure_at(position.fraction),

@@ -108,6 +108,16 @@ def test_resetting_touches_only_the_replicas_asked_for(name: str) -> None:
     assert torch.equal(after[which], again(x)[which])
 
 
+def test_pruning_touches_only_the_replicas_asked_for(name: str) -> None:
+    model, everywhere, x = make(name).eval(), make(name).eval(), batch().inputs
+    before, which = model(x), torch.tensor([False, True, False, True])
+    everywhere.prune(0.2)
+    model.prune(0.2, which)
+    after = model(x)
+    assert torch.equal(after[~which], before[~which])
+    assert torch.equal(after[which], everywhere(x)[which])
+
+
 def test_state_dict_carries_everything(name: str) -> None:
     model, other, x = make(name).eval(), make(name, seed=3).eval(), batch().inputs
     model.prune(0.2)

@@ -27,6 +27,7 @@ class Bowl(EnergyModel[Batch]):
         self.poison: dict[int, int] = {}  # replica: energy call at which it becomes NaN
         self.calls = 0
         self.pruned: list[float] = []
+        self.prunings: list[tuple[int, list[bool] | None]] = []  # energy calls before, which
 
     def energy(self, batch: Batch, *, generator: Generator | None = None) -> Energy:
         self.calls += 1
@@ -38,8 +39,9 @@ class Bowl(EnergyModel[Batch]):
                 data = data * torch.where(torch.arange(len(data)) == replica, torch.nan, 1.0)
         return Energy(data, p.square().sum(1))
 
-    def prune(self, threshold: float) -> None:
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
         self.pruned.append(threshold)
+        self.prunings.append((self.calls, None if which is None else which.tolist()))
 
 
 class Source:
