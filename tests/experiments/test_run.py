@@ -79,11 +79,16 @@ def test_one_run_leaves_one_record(whole: tuple[Path, str]) -> None:
     assert " left" in printed
 
 
-@pytest.mark.parametrize("seeds", [[0], pytest.param([0, 1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("models", "seeds"),
+    [
+        (["eql_l0", "relu"], [0]),
+        pytest.param(["eql_l05", "eql_l0", "relu"], [0, 1], marks=pytest.mark.slow),
+    ],
+)
 def test_a_sweep_leaves_records_that_tensorboard_lays_side_by_side(
-    seeds: list[int], tmp_path: Path
+    models: list[str], seeds: list[int], tmp_path: Path
 ) -> None:
-    models = ["eql_l05", "eql_l0", "relu"]
     swept = [f"model={','.join(models)}", f"seed={','.join(map(str, seeds))}"]
     done = run(tmp_path, "-m", "+task=kinematics", *swept, *TINY)
     assert done.returncode == 0, done.stderr

@@ -142,6 +142,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     assert "go on with it: python -m experiments.benchmark --config-dir" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     given = words(tmp_path, "estimators=sleeping", "problems=double", "seconds=500")
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "experiments")])
