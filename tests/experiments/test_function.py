@@ -110,7 +110,7 @@ def test_a_short_run_finds_the_square(tmp_path: Path) -> None:
         "replicas=4",
         *phases,
         "schedule.fine_tune.steps=300",
-        "task.finalists=2",
+        "task.finalists=1",
     )
     assert done.returncode == 0, done.stderr
     (folder,) = run_folders(tmp_path)
