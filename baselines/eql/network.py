@@ -91,10 +91,8 @@ class EQL(SymbolicModel):
             )
             for width, count, where in zip(widths, operands, allowed, strict=True)
         )
-        self._divides = any(g.reads_as is not None for groups in self.hidden for g in groups)
-        self._fused = (
-            None if self._divides else FusedMisfit(self.hidden, in_features, out_features)
-        )
+        divides = any(group.reads_as is not None for groups in self.hidden for group in groups)
+        self._fused = None if divides else FusedMisfit(self.hidden, in_features, out_features)
 
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The network with its gates drawn (in training mode) or at their mode."""
