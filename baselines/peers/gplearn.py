@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.peers.columns import require_columns
 from baselines.peers.package import load
 from esr.equations import STANDARD, Call, Constant, Expression, Variable, simplify
-from esr.errors import ConfigurationError, DataError, suggestion
+from esr.errors import ConfigurationError, suggestion
 
 __all__ = ["GPLEARN_FUNCTIONS", "GplearnEstimator", "read_gplearn"]
 
@@ -142,10 +143,7 @@ class GplearnEstimator:
         Raises:
             DataError: If the number of columns is not that of the fit.
         """
-        if inputs.dim() != 2 or inputs.shape[1] != self._features:
-            raise DataError(
-                f"expected inputs of shape (N, {self._features}), but got {tuple(inputs.shape)}"
-            )
+        require_columns(inputs, self._features)
         values = np.broadcast_to(self._program.execute(inputs.double().numpy()), len(inputs))
         return torch.as_tensor(values.copy(), dtype=torch.float64)
 

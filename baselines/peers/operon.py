@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from baselines.peers.columns import require_columns
 from baselines.peers.package import load
 from esr.equations import Expression, simplify
-from esr.errors import ConfigurationError, DataError, ParseError, TrainingError, suggestion
+from esr.errors import ConfigurationError, ParseError, TrainingError, suggestion
 from esr.finishing import Candidate, choose, rounding_floor
 
 __all__ = ["OPERON_SYMBOLS", "OperonEstimator", "read_operon"]
@@ -135,10 +136,7 @@ class OperonEstimator:
         Raises:
             DataError: If the number of columns is not that of the fit, at which Operon aborts.
         """
-        if inputs.dim() != 2 or inputs.shape[1] != self._features:
-            raise DataError(
-                f"expected inputs of shape (N, {self._features}), but got {tuple(inputs.shape)}"
-            )
+        require_columns(inputs, self._features)
         values = self._regressor.evaluate_model(self._tree, inputs.double().numpy())
         return torch.as_tensor(values, dtype=torch.float64)
 
