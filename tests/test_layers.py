@@ -21,6 +21,8 @@ LAYERS = [
     "esr.expression_model",
     "esr.finishing",
     "esr.training",
+    "esr.hopfield",
+    "esr.rules",
     "esr",
     "baselines.linear",
     "baselines.relu",
