@@ -1,0 +1,193 @@
+"""All couplings of a network: biases, the structured Q, and higher orders, rule by rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from esr.errors import ConfigurationError
+from esr.hopfield.blocks import Block
+from esr.hopfield.grid import Grid
+from esr.hopfield.higher import HigherOrder
+from esr.hopfield.recognise import merged_entries, structured_blocks
+from esr.hopfield.term import CouplingTerm
+
+__all__ = ["Couplings", "Explanation"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One rule's share in what couples some neurons.
+
+    Arguments:
+        rule: Its name.
+        weight: What it adds to Q_ij, to the bias, or to a higher product; 0 for a hard rule.
+        hard: Whether the rule forbids the neurons to be on together.
+        source: The rule as written.
+        line: Its line, counted from 1; 0 if it has none.
+    """
+
+    rule: str
+    weight: float
+    hard: bool
+    source: str
+    line: int
+
+
+class Couplings(nn.Module):
+    r"""The soft energy of a grid's neurons, as rules add it up.
+
+    .. math:: E(V) = -\tfrac12 \sum_{ij} Q_{ij} V_i V_j - \sum_i b_i V_i
+              - \sum w\, V V V (V \ldots)
+
+    Q is a sum of structured blocks; it is dense only in what `dense` returns. Hard terms carry
+    no energy here.
+
+    Arguments:
+        grid: The neurons.
+        terms: What the rules contribute, in any order: the sum does not depend on it.
+        dtype: Of the weights; those that carry gradients keep them.
+    Raises:
+        ConfigurationError: If a term names a neuron outside the grid or its weights are not
+            finite.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self, grid: Grid, terms: Sequence[CouplingTerm], dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        for term in terms:
+            _check(term, grid)
+        self.grid = grid
+        self.terms = tuple(terms)
+        soft = [term for term in self.terms if not term.hard and len(term.weights)]
+        device = soft[0].neurons.device if soft else None
+        bias = torch.zeros(grid.size, dtype=dtype, device=device)
+        for term in soft:
+            if term.order == 1:
+                bias = bias.index_add(0, term.neurons[:, 0], term.weights.to(dtype))
+        self.register_buffer("bias", bias.view(grid.slots, grid.symbols))
+        found = structured_blocks(*_pair_entries(soft, grid), grid.slots, grid.symbols)
+        self.blocks = nn.ModuleList(block.to(dtype=dtype) for block in found)
+        orders = sorted({term.order for term in soft if term.order > 2})
+        self.higher = nn.ModuleList(
+            HigherOrder(
+                torch.cat([term.neurons for term in soft if term.order == order]),
+                torch.cat([term.weights for term in soft if term.order == order]).to(dtype),
+            )
+            for order in orders
+        )
+
+    @property
+    def order(self) -> int:
+        """The highest order of a soft term; 0 without any."""
+        return max((term.order for term in self.terms if not term.hard), default=0)
+
+    def product(self, states: Tensor) -> Tensor:
+        """Q V, `(R, G, S)`, for states `(R, G, S)`."""
+        product = torch.zeros_like(states)
+        for block in self.structured():
+            block.add_product(states, product)
+        return product
+
+    def field(self, states: Tensor) -> Tensor:
+        """Minus the energy's derivative in V, `(R, G, S)`, for states `(R, G, S)`."""
+        field = self.product(states) + self.bias
+        for higher in self.higher_orders():
+            higher.add_field(states, field)
+        return field
+
+    def energy(self, states: Tensor) -> Tensor:
+        """The energy of states `(R, G, S)`, `(R,)`."""
+        pairs = -0.5 * (states * self.product(states)).flatten(1).sum(1)
+        energy = pairs - (states * self.bias).flatten(1).sum(1)
+        for higher in self.higher_orders():
+            energy = energy + higher.energy(states)
+        return energy
+
+    def energy_by_rule(self, states: Tensor) -> dict[str, Tensor]:
+        """Each soft rule's energy, `(R,)`, in the order of the terms; they add up to `energy`."""
+        flat, shares = states.flatten(1), dict[str, Tensor]()
+        for term in self.terms:
+            if term.hard:
+                continue
+            share = -flat[:, term.neurons].prod(2) @ term.weights.to(flat)
+            shares[term.name] = shares[term.name] + share if term.name in shares else share
+        return shares
+
+    def of_rule(self, name: str) -> "Couplings":
+        """The couplings of one rule alone."""
+        chosen = [term for term in self.terms if term.name == name]
+        return Couplings(self.grid, chosen, self.bias.dtype)
+
+    def entries(self) -> tuple[Tensor, Tensor]:
+        """Q entry by entry: pairs of neurons `(n, 2)`, the first not above the second, `(n,)`."""
+        parts = [block.entries() for block in self.structured()]
+        if not parts:
+            empty = torch.zeros(0, 2, dtype=torch.long, device=self.bias.device)
+            return empty, self.bias.new_zeros(0)
+        return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+    def dense(self) -> Tensor:
+        """Q as a full symmetric matrix, `(n, n)`."""
+        neurons, values = self.entries()
+        full = self.bias.new_zeros(self.grid.size, self.grid.size)
+        first, second = neurons.unbind(1)
+        full = full.index_put((first, second), values, accumulate=True)
+        return full + full.triu(1).T
+
+    def explain(self, *neurons: int) -> list[Explanation]:
+        """The rules behind a bias (one neuron), an entry of Q (two) or a higher product.
+
+        Arguments:
+            neurons: Flat indices, as `Grid.neuron` gives them, in any order.
+        Returns:
+            One explanation for each rule that couples exactly these neurons, in rule order.
+        """
+        wanted = torch.tensor(sorted(neurons), device=self.bias.device)
+        found = []
+        for term in self.terms:
+            if term.order != len(neurons):
+                continue
+            rows = (term.neurons.sort(1).values == wanted).all(1)
+            if bool(rows.any()):
+                twice = 2.0 if len(neurons) == 2 and neurons[0] == neurons[1] else 1.0
+                weight = 0.0 if term.hard else twice * float(term.weights[rows].detach().sum())
+                found.append(Explanation(term.name, weight, term.hard, term.source, term.line))
+        return found
+
+    def structured(self) -> list[Block]:
+        """The blocks that Q is the sum of."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
+    def higher_orders(self) -> list[HigherOrder]:
+        """The terms of order three and above, one object for each order."""
+        return [higher for higher in self.higher if isinstance(higher, HigherOrder)]
+
+
+def _pair_entries(soft: Sequence[CouplingTerm], grid: Grid) -> tuple[Tensor, Tensor]:
+    """Merged entries of Q of the terms of order two; a neuron with itself counts twice."""
+    pairs = [term for term in soft if term.order == 2]
+    if not pairs:
+        return torch.zeros(0, 2, dtype=torch.long), torch.zeros(0)
+    neurons = torch.cat([term.neurons for term in pairs])
+    weights = torch.cat([term.weights for term in pairs])
+    doubled = torch.where(neurons[:, 0] == neurons[:, 1], 2 * weights, weights)
+    return merged_entries(neurons, doubled, grid.size)
+
+
+def _check(term: CouplingTerm, grid: Grid) -> None:
+    if term.neurons.numel() and (
+        int(term.neurons.min()) < 0 or int(term.neurons.max()) >= grid.size
+    ):
+        raise ConfigurationError(
+            f"rule {term.name} couples neurons {int(term.neurons.min())} to "
+            f"{int(term.neurons.max())}, but the grid has 0 to {grid.size - 1}"
+        )
+    if not bool(torch.isfinite(term.weights).all()):
+        raise ConfigurationError(
+            f"rule {term.name} has a weight that is NaN or infinite; use a hard rule to forbid"
+        )

@@ -1,0 +1,96 @@
+"""A Hopfield network: a grid of neurons, the couplings of its rules, and what they forbid."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from esr.errors import ConfigurationError
+from esr.hopfield.couplings import Couplings
+from esr.hopfield.discrete import as_groups, from_groups, multilinear, priced
+from esr.hopfield.grid import Grid
+from esr.hopfield.hard import HardRules
+from esr.hopfield.term import CouplingTerm
+
+__all__ = ["HopfieldNetwork"]
+
+
+class HopfieldNetwork:
+    """Neurons, soft couplings and hard rules, ready for any of the dynamics.
+
+    It holds no state: dynamics take states and return them. `couplings` are the rules as
+    written, for graded dynamics. Dynamics over zeros and ones, and mean field, see the same
+    energies through `discrete_grid`, `discrete_terms` and `allowed`: groups of one-of-many in
+    which hard rules cost `price` each, single neurons that cannot be on are masked out, and so
+    is all that follows from the hard rules.
+
+    Arguments:
+        grid: The neurons.
+        terms: What the rules contribute.
+        price: What breaking one hard instance costs in a search, positive, in units of energy;
+            more than any slot can gain from soft rules unless given.
+        dtype: Of couplings.
+    Raises:
+        ConfigurationError: If a term does not fit the grid or the price is not positive.
+        DataError: If the hard rules contradict each other.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        terms: Sequence[CouplingTerm],
+        price: float | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if price is not None and not price > 0:
+            raise ConfigurationError(f"price must be positive, but is {price}")
+        self.grid, self.terms, self.dtype = grid, tuple(terms), dtype
+        self.couplings = Couplings(grid, terms, dtype)
+        self.discrete_grid, grouped = as_groups(grid, terms)
+        flat = multilinear(self.discrete_grid, grouped)
+        self.hard = HardRules(self.discrete_grid, flat)
+        self.allowed = self.hard.allowed(device=self.couplings.bias.device)
+        self.price = price if price is not None else self._sufficient_price(flat)
+        joint = [term for term in flat if not (term.hard and term.order == 1)]
+        self.discrete_terms = priced(joint, self.price)
+
+    def states(self, symbols: Tensor) -> Tensor:
+        """States `(R, G, S)` on the network's own grid, from discrete symbols `(R, G')`."""
+        return from_groups(self.grid, symbols, self.dtype)
+
+    def symbols(self, states: Tensor) -> Tensor:
+        """Discrete symbols `(R, G')`: the most active neuron of a group, or who is above 1/2."""
+        if self.grid.grouped:
+            return states.argmax(2)
+        return (states.flatten(1) > 0.5).long()
+
+    def energy(self, states: Tensor) -> Tensor:
+        """The energy of the soft rules, `(R,)`, for states `(R, G, S)`."""
+        return self.couplings.energy(states)
+
+    def violations(self, states: Tensor) -> Tensor:
+        """Instances of hard rules that the states, read as symbols, break, `(R,)`."""
+        return self.hard.violations(self.symbols(states))
+
+    def explain(self, *neurons: int) -> list[str]:
+        """In words, which rules couple neurons given by flat index, and how strongly."""
+        labels = " and ".join(self.grid.label(neuron) for neuron in neurons)
+        return [
+            f"{labels}: {'forbidden' if found.hard else format(found.weight, '+g')} "
+            f"by {found.rule}" + (f" (line {found.line}): {found.source}" if found.line else "")
+            for found in self.couplings.explain(*neurons)
+        ]
+
+    def _sufficient_price(self, terms: Sequence[CouplingTerm]) -> float:
+        """More than the sum of all soft weights that act on any one slot; at least one."""
+        slots, width = self.discrete_grid.slots, self.discrete_grid.symbols
+        gain = torch.zeros(slots, dtype=torch.float64, device=self.couplings.bias.device)
+        for term in terms:
+            if term.hard or not len(term.weights):
+                continue
+            weights = term.weights.detach().double().abs()
+            for place in range(term.order):
+                gain.index_add_(0, term.neurons[:, place] // width, weights)
+        # A slot gains at most what its best symbol has over its worst: the sum bounds it, a
+        # tenth of it has been enough in practice for wide slots, whose symbols share the sum.
+        return max(1.0, 2 * float(gain.max()) / width)
