@@ -86,6 +86,18 @@ class Couplings(nn.Module):
         """The highest order of a soft term; 0 without any."""
         return max((term.order for term in self.terms if not term.hard), default=0)
 
+    def higher_curvature(self) -> float:
+        """An upper bound, by row sums, of how much orders above two can bend the energy upwards
+        anywhere in the unit cube: |eigenvalue| of their second derivative."""
+        rows = torch.zeros(self.grid.size, dtype=torch.float64, device=self.bias.device)
+        for part in self.higher_orders():
+            order = part.neurons.shape[1]
+            for place in range(order):
+                rows.index_add_(
+                    0, part.neurons[:, place], part.weights.detach().double().abs() * (order - 1)
+                )
+        return float(rows.max())
+
     def product(self, states: Tensor) -> Tensor:
         """Q V, `(R, G, S)`, for states `(R, G, S)`."""
         product = torch.zeros_like(states)

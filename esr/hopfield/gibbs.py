@@ -11,10 +11,15 @@ __all__ = ["ExternalField", "GibbsSampler"]
 
 
 class ExternalField(Protocol):
-    """A bias from outside the network, such as minus the loss of what a state spells."""
+    """An energy from outside the network, such as the loss of what a state spells."""
 
-    def __call__(self, symbols: Tensor, slots: Tensor) -> Tensor:
-        """The bias on every symbol of some slots, `(R, C, S)`, given the state `(R, G)`."""
+    def field(self, symbols: Tensor, slots: Tensor) -> Tensor:
+        """Minus the energy of every symbol of some slots, `(R, C, S)`, given all else of the
+        state `(R, G)`; a constant for each slot does not matter."""
+        ...
+
+    def energy(self, symbols: Tensor) -> Tensor:
+        """The energy of states `(R, G)`, `(R,)`."""
         ...
 
 
@@ -43,15 +48,14 @@ class GibbsSampler:
             symbols: The state, `(R, G)`; not changed.
             temperature: Of each replica, `(R,)`, in units of energy, at least 0.
         Returns:
-            The new state, and by how much the network's energy rose, `(R,)`, without what the
-            external field adds.
+            The new state, and by how much the network's own energy rose, `(R,)`.
         """
         symbols, rise = symbols.clone(), torch.zeros_like(temperature)
         for group in self.conditionals.classes:
             field = self.conditionals.field(symbols, group)  # (R, C, S)
             pull = field
             if self.external is not None:
-                pull = field + self.external(symbols, group.slots).to(field)
+                pull = field + self.external.field(symbols, group.slots).to(field)
             noise = torch.empty_like(pull).exponential_(generator=generator).log_().neg_()
             drawn = noise.mul_(temperature[:, None, None]).add_(pull).argmax(2)  # Gumbel's draw
             before = symbols[:, group.slots]

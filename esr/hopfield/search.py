@@ -50,7 +50,8 @@ class SearchProgress:
     Arguments:
         sweep: Sweeps done.
         symbols: The present states, `(R, G)`.
-        energy: Their energies, with a price on broken hard rules, `(R,)`.
+        energy: Their energies, with a price on broken hard rules and with what is outside,
+            `(R,)`.
         best_energy: The lowest each replica has met, `(R,)`.
         temperature: Of each replica, `(R,)`.
     """
@@ -111,13 +112,13 @@ class _Search:
         watcher: Watcher | None,
         generator: Generator | None,
     ) -> Solution:
-        conditionals = sampler.conditionals
-        energy = conditionals.energy(symbols)
+        external = sampler.external
+        energy = _total(sampler, symbols)
         best, best_energy, done = symbols.clone(), energy.clone(), 0
         for sweep in range(self.sweeps):
             now = temperature(sweep)
             symbols, rise = sampler.sweep(symbols, now, generator=generator)
-            energy = energy + rise
+            energy = energy + rise if external is None else _total(sampler, symbols)
             better = energy < best_energy
             best = torch.where(better[:, None], symbols, best)
             best_energy = torch.minimum(energy, best_energy)
@@ -172,7 +173,7 @@ class Annealing(_Search):
             network: What to solve.
             replicas: Number of replicas R.
             start: First states as discrete symbols, `(R, G)`; drawn unless given.
-            external: A bias from outside, such as a loss; slots are then updated one by one.
+            external: An energy from outside, such as a loss; slots are then updated one by one.
             watcher: Sees the progress and may end the search.
         """
         sampler = make_sampler(network, external)
@@ -263,6 +264,14 @@ class ReplicaExchange(_Search):
         order[lower] = torch.where(swap, upper, lower)
         order[upper] = torch.where(swap, lower, upper)
         return order
+
+
+def _total(sampler: GibbsSampler, symbols: Tensor) -> Tensor:
+    """Energy of the network and of what is outside, `(R,)`."""
+    energy = sampler.conditionals.energy(symbols)
+    if sampler.external is None:
+        return energy
+    return energy + sampler.external.energy(symbols).to(energy)
 
 
 def make_sampler(network: HopfieldNetwork, external: ExternalField | None) -> GibbsSampler:
