@@ -1,0 +1,1 @@
+"""The Hopfield core: structured couplings, their spectrum, and dynamics on them."""
