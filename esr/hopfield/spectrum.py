@@ -111,7 +111,7 @@ class _Ritz:
     def __init__(self, basis: Tensor, images: Tensor, accuracy: float) -> None:
         small = basis @ images.T
         skew = float((small - small.T).abs().max())
-        allowed = 10 * accuracy * float(images.norm(dim=1).max())
+        allowed = 10 * accuracy * images.shape[1] ** 0.5 * float(images.abs().max())
         if skew > allowed + torch.finfo(small.dtype).tiny:
             raise DataError(
                 f"the operator is not symmetric: u'Qv and v'Qu differ by {skew:.3g}; symmetrise it"

@@ -48,7 +48,7 @@ def problem(units: int, scale: float, seed: int) -> tuple[Tensor, Tensor, Tensor
     return scale * (drawn + drawn.T) / 2, inputs, starts
 
 
-@settings(derandomize=True, max_examples=25, deadline=None)
+@settings(derandomize=True, max_examples=15, deadline=None)
 @given(
     units=st.integers(1, 8),
     scale=st.floats(0, 20),
@@ -59,6 +59,7 @@ def test_energy_never_rises_at_the_safe_step(
     units: int, scale: float, gain: float, seed: int
 ) -> None:
     couplings, inputs, starts = problem(units, scale, seed)
+    inputs = inputs + 0.5 - couplings.sum(1) / 2  # fixed points near the centre: steepest there
     lowest, _ = extreme_eigenpairs(
         DenseOperator(couplings), couplings, generator=torch.Generator().manual_seed(0)
     )
@@ -66,7 +67,7 @@ def test_energy_never_rises_at_the_safe_step(
     step = safe_graded_step(lowest.lower, gain, margin=1.0)
     optimizer = HebbianOptimizer([states], lr=step)
     before = torch.full((6,), torch.inf, dtype=torch.float64)
-    for _ in range(40):
+    for _ in range(25):
         optimizer.zero_grad()
         activations = straight_through(graded(gain), states)
         energy = graded_energy(activations.detach(), couplings, inputs, gain)
@@ -99,7 +100,7 @@ def test_overshooting_step_raises_the_energy_without_any_couplings() -> None:
     assert safe_step(0.0, 250.0, margin=1.0) == 1.0
 
 
-@settings(derandomize=True, max_examples=20, deadline=None)
+@settings(derandomize=True, max_examples=10, deadline=None)
 @given(
     groups=st.integers(1, 4),
     symbols=st.integers(2, 4),
@@ -126,7 +127,7 @@ def test_free_energy_never_rises_at_the_safe_damping(
 
     activations = activate(states)
     before = torch.full((6,), torch.inf, dtype=torch.float64)
-    for _ in range(30):
+    for _ in range(20):
         energy = -0.5 * ((activations @ couplings) * activations).sum(-1) - activations @ inputs
         energy = energy + temperature * torch.xlogy(activations, activations).sum(-1)
         assert bool((energy <= before + ROUNDING * (1 + scale) * units**2).all())
@@ -152,7 +153,7 @@ def test_fixed_points_part_just_below_the_unique_temperature(
     assert contraction_temperature(lowest.lower, highest.upper) == pytest.approx(0.5)
     found = torch.tensor([[0.9, 0.1, 0.9, 0.1], [0.1, 0.9, 0.1, 0.9]], dtype=torch.float64)
     damping = safe_damping(lowest.lower, temperature)
-    for _ in range(1500):
+    for _ in range(800):
         target = torch.softmax((found @ couplings).view(2, 2, 2) / temperature, -1).flatten(1)
         found = found + damping * (target - found)
     apart = float((found[0] - found[1]).abs().max())
