@@ -13,6 +13,7 @@ LAYERS = [
     "esr.random",
     "esr.equations",
     "esr.closed_gradient",
+    "esr.optim",
     "esr.relaxation",
     "esr.structure",
     "esr.metrics",

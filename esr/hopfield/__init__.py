@@ -5,10 +5,14 @@ from esr.hopfield.conditionals import Conditionals
 from esr.hopfield.couplings import Couplings, Explanation
 from esr.hopfield.discrete import multilinear
 from esr.hopfield.gibbs import ExternalField, GibbsSampler
+from esr.hopfield.graded import GradedDynamics, Trajectory, anneal_mean_field, computed_step
 from esr.hopfield.grid import Axis, Grid
 from esr.hopfield.hard import HardRules
 from esr.hopfield.network import HopfieldNetwork
 from esr.hopfield.search import Annealing, ReplicaExchange, SearchProgress, Solution
+from esr.hopfield.searcher import Goal, Searcher
+from esr.hopfield.spectrum import Eigenpairs, extreme_eigenpairs
+from esr.hopfield.state_model import NetworkState
 from esr.hopfield.term import CouplingTerm
 
 __all__ = [
@@ -18,16 +22,25 @@ __all__ = [
     "Conditionals",
     "CouplingTerm",
     "Couplings",
+    "Eigenpairs",
     "Explanation",
     "ExternalField",
     "GibbsSampler",
+    "Goal",
+    "GradedDynamics",
     "Grid",
     "HardRules",
     "HopfieldNetwork",
+    "NetworkState",
     "ReplicaExchange",
     "SearchProgress",
+    "Searcher",
     "Sigmoid",
     "Softmax",
     "Solution",
+    "Trajectory",
+    "anneal_mean_field",
+    "computed_step",
+    "extreme_eigenpairs",
     "multilinear",
 ]

@@ -57,7 +57,8 @@ class Sigmoid:
     def integral(self, activations: Tensor) -> Tensor:
         """Summed over neurons, `(R,)`."""
         entropy = torch.special.entr(activations) + torch.special.entr(1 - activations)
-        return (activations / 2 - entropy / (2 * self.gain)).flatten(1).sum(1)
+        excess: Tensor = activations / 2 - entropy / (2 * self.gain)
+        return excess.flatten(1).sum(1)
 
 
 class Softmax:
@@ -90,4 +91,5 @@ class Softmax:
 
     def integral(self, activations: Tensor) -> Tensor:
         """Minus temperature times the entropy, summed over slots, `(R,)`."""
-        return -self.temperature * torch.special.entr(activations).flatten(1).sum(1)
+        entropy: Tensor = torch.special.entr(activations)
+        return -self.temperature * entropy.flatten(1).sum(1)

@@ -1,0 +1,172 @@
+"""Graded dynamics: neurons of continuous response follow the energy downhill, step by step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from esr.errors import ConfigurationError
+from esr.hopfield.activation import Activation, Softmax
+from esr.hopfield.coupling_operator import CouplingOperator
+from esr.hopfield.couplings import Couplings
+from esr.hopfield.operators import CentredOperator
+from esr.hopfield.spectrum import extreme_eigenpairs
+from esr.hopfield.stability import safe_step
+
+__all__ = ["GradedDynamics", "Trajectory", "anneal_mean_field", "computed_step"]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """States along a run of T recorded steps.
+
+    Arguments:
+        internal: Internal states u, `(T, R, G, S)`.
+        activations: V, `(T, R, G, S)`.
+        energy: Energy with the integral term, `(T, R)`: it never rises at a safe step.
+    """
+
+    internal: Tensor
+    activations: Tensor
+    energy: Tensor
+
+
+class GradedDynamics:
+    r"""Euler steps of the graded Hopfield network.
+
+    .. math:: u \leftarrow u + dt\,(-u - \partial E / \partial V), \quad V = g(u)
+
+    With `Softmax` this is Potts mean field, damped by dt in u.
+
+    Arguments:
+        couplings: The energy E; for mean field of zeros and ones those of multilinear terms.
+        activation: g.
+        step: dt; `computed_step` gives one at which the energy never rises.
+    Raises:
+        ConfigurationError: If the step is not positive.
+    Source: Hopfield (1984), https://doi.org/10.1073/pnas.81.10.3088.
+    """
+
+    def __init__(self, couplings: Couplings, activation: Activation, step: float) -> None:
+        if not step > 0:
+            raise ConfigurationError(f"step must be positive, but is {step}")
+        self.couplings, self.activation, self.step = couplings, activation, step
+
+    def advance(self, internal: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Internal states one step later, `(R, G, S)`; differentiable.
+
+        Arguments:
+            internal: u, `(R, G, S)`.
+            bias: From outside, such as a loss-bias, `(R, G, S)` or a shape that broadcasts.
+        """
+        field = self.couplings.field(self.activation(internal))
+        pull = field if bias is None else field + bias
+        return internal + self.step * (pull - internal)
+
+    def energy(self, activations: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Energy of activations `(R, G, S)` with the integral term, `(R,)`."""
+        energy = self.couplings.energy(activations) + self.activation.integral(activations)
+        if bias is not None:
+            energy = energy - (activations * bias).flatten(1).sum(1)
+        return energy
+
+    def run(
+        self, internal: Tensor, steps: int, bias: Tensor | None = None, record_every: int = 0
+    ) -> tuple[Tensor, Trajectory | None]:
+        """Many steps.
+
+        Arguments:
+            internal: First u, `(R, G, S)`.
+            steps: How many, at least 0.
+            bias: A constant bias from outside.
+            record_every: Steps between records, the first and last state included; 0 for none.
+        Returns:
+            The last u, and what was recorded.
+        """
+        recorded: list[tuple[Tensor, Tensor, Tensor]] = []
+        for step in range(steps + 1):
+            if record_every and (step % record_every == 0 or step == steps):
+                active = self.activation(internal)
+                recorded.append((internal, active, self.energy(active, bias)))
+            if step < steps:
+                internal = self.advance(internal, bias)
+        if not recorded:
+            return internal, None
+        states, activations, energies = (torch.stack(part) for part in zip(*recorded, strict=True))
+        return internal, Trajectory(states, activations, energies)
+
+
+def computed_step(
+    couplings: Couplings, activation: Activation, *, generator: Generator | None = None
+) -> float:
+    """A step at which the energy never rises, from the lowest eigenvalue of Q.
+
+    Where groups sum to one, only changes within them count. Orders above two are bounded by the
+    largest row sum that their second derivative can have.
+
+    Arguments:
+        couplings: The energy.
+        activation: Whose slope it is for; a `Softmax` keeps the sums of groups.
+        generator: Draws the start of the eigenvalue search.
+    """
+    operator = CouplingOperator(couplings)
+    width = couplings.grid.symbols
+    like = couplings.bias
+    if isinstance(activation, Softmax):
+        groups = torch.arange(couplings.grid.size, device=like.device) // width
+        lowest, _ = extreme_eigenpairs(
+            CentredOperator(operator, groups), like, generator=generator
+        )
+    else:
+        lowest, _ = extreme_eigenpairs(operator, like, generator=generator)
+    return safe_step(lowest.lower - couplings.higher_curvature(), activation.slope)
+
+
+def anneal_mean_field(
+    couplings: Couplings,
+    internal: Tensor,
+    *,
+    high: float,
+    low: float,
+    levels: int = 40,
+    steps: int = 20,
+    bias: Tensor | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Potts mean field at falling temperatures, each damped so that its free energy falls.
+
+    Each temperature begins with a kick of a hundredth of it: above the critical one, states
+    settle on the symmetric fixed point to the last bit and would never leave it again.
+
+    Arguments:
+        couplings: Of multilinear terms on a grid of groups.
+        internal: First u, `(R, G, S)`.
+        high: First temperature, positive.
+        low: Last temperature, positive.
+        levels: Number of temperatures, falling geometrically, at least 1.
+        steps: Steps at each, at least 1.
+        bias: From outside, `(R, G, S)`.
+        generator: Draws the kicks and the start of the eigenvalue search.
+    Returns:
+        Activations at the last temperature, `(R, G, S)`.
+    Raises:
+        ConfigurationError: If a number is out of range.
+    """
+    if not 0 < low <= high or levels < 1 or steps < 1:
+        raise ConfigurationError(
+            "mean field needs 0 < low <= high and at least one level and step, but has "
+            f"low={low}, high={high}, levels={levels}, steps={steps}"
+        )
+    groups = torch.arange(couplings.grid.size, device=internal.device) // couplings.grid.symbols
+    lowest, _ = extreme_eigenpairs(
+        CentredOperator(CouplingOperator(couplings), groups), couplings.bias, generator=generator
+    )
+    bound = lowest.lower - couplings.higher_curvature()
+    activation = Softmax(high)
+    for level in range(levels):
+        activation = Softmax(high * (low / high) ** (level / max(levels - 1, 1)))
+        step = safe_step(bound, activation.slope)
+        kick = torch.empty_like(internal).normal_(generator=generator)
+        internal = internal + 0.01 * activation.temperature * kick
+        internal, _ = GradedDynamics(couplings, activation, step).run(internal, steps, bias)
+    return activation(internal)
