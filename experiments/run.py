@@ -63,7 +63,9 @@ def run(config: DictConfig) -> bool:
     task.prepare(streams, place.device)
     log = TensorBoardLog(place.folder, task.describe)
     display = progress_display(place.console, place.title)
-    found, result = _train("model", config, task, trainer, streams, place, [display, log])
+    found, result = _train(
+        "model", config, task, trainer, streams, place, [display, log, *task.callbacks]
+    )
     reference, interrupted = None, result.interrupted
     if config.get("reference") and place.model != place.reference and not interrupted:
         streams = RandomStreams(config.seed, place.device)

@@ -128,6 +128,7 @@ class Searcher:
                     seconds = time.monotonic() - began
                     reached = self.goal is not None and self.goal.reached(progress.best_energy)
                     late = self.seconds is not None and seconds > self.seconds
+                    model.hold_(progress.symbols)  # for those who look at it
                     report = _report(progress, self.search.sweeps, seconds, reached or late)
                     for callback in callbacks:
                         callback.reported(report, model)

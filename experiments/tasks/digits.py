@@ -17,7 +17,7 @@ from esr.equations import simplify
 from esr.errors import ConfigurationError
 from esr.models import EnergyModel, SymbolicModel
 from esr.random import RandomStreams
-from esr.training import Phase, Progress
+from esr.training import Callback, Phase, Progress
 from experiments.tasks.digits_batches import DigitBatches, pair_up
 from experiments.tasks.digits_data import DigitData, DigitImages
 from experiments.tasks.digits_figure import draw_additions
@@ -57,6 +57,8 @@ class Digits:
         ConfigurationError: If a number is out of range.
     Source: Kim et al. (2020), https://arxiv.org/abs/1912.04825, section on MNIST arithmetic.
     """
+
+    callbacks: Sequence[Callback[DigitBatch]] = ()
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from esr.equations import Expression, simplify
 from esr.errors import ConfigurationError, DataError
 from esr.models import EnergyModel, SymbolicModel
 from esr.random import RandomStreams
-from esr.training import Phase, Progress
+from esr.training import Callback, Phase, Progress
 from experiments.tasks.dynamics_data import TrajectoryData, TrajectoryPairs
 from experiments.tasks.dynamics_figure import draw_motion
 from experiments.tasks.dynamics_law import OUTPUTS, RATES, Law, find_law
@@ -85,6 +85,7 @@ class DynamicsTask(ABC):
     """Number of motions in the figure."""
     latent_offset: bool = False
     """Whether a latent may differ from the parameter by an offset besides its unit."""
+    callbacks: Sequence[Callback[DynamicsBatch]] = ()
 
     def __init__(
         self,

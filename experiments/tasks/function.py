@@ -11,7 +11,7 @@ from esr.finishing import finish_readings, promising_order, rounding_floor
 from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.problem import Problem
 from esr.random import RandomStreams
-from esr.training import Phase, Progress
+from esr.training import Callback, Phase, Progress
 from experiments.recovery import LARGEST_ERROR, same_law
 from experiments.tasks.function_figure import draw_function
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
@@ -34,6 +34,8 @@ class Function:
         ConfigurationError: If a size is not positive or a range is empty or unused.
         ParseError: If the text is not an expression.
     """
+
+    callbacks: Sequence[Callback[Batch]] = ()
 
     def __init__(
         self,

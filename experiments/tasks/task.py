@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
 import torch
+from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
 from esr.equations import Expression
 from esr.models import BatchT, EnergyModel, FunctionModel
 from esr.random import RandomStreams
-from esr.training import Phase, Progress
+from esr.training import Callback, Phase, Progress
 
 __all__ = ["Conclusion", "Contender", "ModelFactory", "Task"]
 
@@ -50,18 +51,22 @@ class Conclusion:
         expressions: Name to the equation found; empty for a model without equations.
         summary: Rows (what, figure) of the closing table, in order.
         figures: Name to figure.
+        animations: Name to moving picture.
     """
 
     metrics: Mapping[str, float]
     expressions: Mapping[str, Expression] = field(default_factory=dict)
     summary: Sequence[tuple[str, str]] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    animations: Mapping[str, FuncAnimation] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):
     """Data and the wiring around a model. A task is the batch source of its own training."""
 
     phases: Mapping[str, Phase]
+    callbacks: Sequence[Callback[BatchT]]
+    """Listeners of the task's own, such as one that records what will be drawn."""
 
     def prepare(self, streams: RandomStreams, device: torch.device) -> None:
         """Make or read the data; refuses what cannot be trained on with a `DataError`."""
