@@ -6,7 +6,7 @@ latent standing for the digit in a unit of its own choice.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
