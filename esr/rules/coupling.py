@@ -134,9 +134,13 @@ def _stages(rule: RuleLine, values: Values) -> list[Stage]:
 def _tests(rule: RuleLine, values: Values) -> list[Test]:
     """The condition in parts joined by `and`, then that each index is inside its axis."""
     tests = [_condition(part, values) for part in _conjuncts(rule.condition)]
+    domains = _domains(rule, values)
     for cell in rule.cells:
         for index, axis in zip(cell.indices, values.axes.values(), strict=True):
-            if not axis.cyclic and not isinstance(index, Symbol):
+            always = isinstance(index, Name) and set(domains.get(index.name, ("",))) <= {
+                *axis.values
+            }
+            if not (axis.cyclic or always or isinstance(index, Symbol)):
                 tests.append(_inside(index, axis.name, values))
     return tests
 
@@ -158,16 +162,14 @@ def _inside(index: Expression, axis: str, values: Values) -> Test:
 
 def _test(expression: Expression, passed: Callable[[Mapping[str, Tensor]], Truth]) -> Test:
     """A test of the variables in an expression, guarded if it can fail on some values."""
-    stack, variables, guarded = [expression], set[str](), False
+    stack, guarded = [expression], False
     while stack:
         part = stack.pop()
         stack += children(part)
-        if isinstance(part, Name):
-            variables.add(part.name)
         if isinstance(part, Binary):
             guarded |= part.operator in ("/", "//", "%", "**")
         guarded |= isinstance(part, Call) and part.name == "index"
-    return Test(frozenset(variables), passed, guarded)
+    return Test(frozenset(names_in(expression)), passed, guarded)
 
 
 def _conjuncts(condition: Expression | None) -> list[Expression]:

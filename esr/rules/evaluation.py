@@ -152,8 +152,8 @@ class Evaluation:
             return self._index(call)
         numbers = [self.number(argument) for argument in call.arguments]
         if call.name == "abs":
-            size: Number = abs(numbers[0])
-            return size
+            first_number = numbers[0]
+            return first_number.abs() if isinstance(first_number, Tensor) else abs(first_number)
         if not any(isinstance(number, Tensor) for number in numbers):
             plain = [number for number in numbers if not isinstance(number, Tensor)]
             return min(plain) if call.name == "min" else max(plain)

@@ -1,16 +1,18 @@
 """The one layout of rule text: canonical spacing, comments kept, long statements wrapped."""
 
 import re
+from collections.abc import Sequence
 
 from esr.rules.chunks import comments_in, cut
 from esr.rules.faults import Faults
 from esr.rules.parser import parse_chunk
-from esr.rules.printer import printed
+from esr.rules.printer import printed_parts
 from esr.rules.tree import Source
 
 __all__ = ["format_rules"]
 
 _WIDTH = 99
+_INDENT = "    "
 _WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\S)+")
 
 
@@ -37,7 +39,7 @@ def format_rules(text: str) -> str:
         if statement is None:
             continue
         comments = comments_in(chunk.text)
-        wrapped = _wrapped(printed(statement))
+        wrapped = _wrapped(printed_parts(statement))
         if comments and "\n" not in chunk.text and len(wrapped) == 1:
             wrapped = [f"{wrapped[0]}  {comments[0]}"]
             comments = []
@@ -46,13 +48,17 @@ def format_rules(text: str) -> str:
     return "\n".join(lines).rstrip("\n") + "\n" if any(lines) else ""
 
 
-def _wrapped(text: str) -> list[str]:
-    """A statement as lines: those after the first are indented."""
+def _wrapped(parts: Sequence[str]) -> list[str]:
+    """A statement as lines, broken between parts if that is enough; later ones are indented."""
     lines = [""]
-    for word in _WORDS.findall(text):
-        joined = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
-        if len(joined) > _WIDTH and lines[-1].strip():
-            lines.append("    " + word)
-        else:
-            lines[-1] = joined
+    for part in parts:
+        pieces = [part]
+        if len(lines[-1]) + 1 + len(part) > _WIDTH and len(part) > _WIDTH - len(_INDENT):
+            pieces = _WORDS.findall(part)
+        for piece in pieces:
+            joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+            if len(joined) > _WIDTH and lines[-1]:
+                lines.append(_INDENT + piece)
+            else:
+                lines[-1] = joined
     return lines

@@ -36,13 +36,13 @@ class Test:
     """What instances must pass.
 
     Arguments:
-        variables: The variables it needs.
+        names: The names it depends on, among them its variables.
         passed: Its truth, given columns that broadcast.
         guarded: Whether it may only be asked of instances that passed the tests before it,
             because it divides.
     """
 
-    variables: frozenset[str]
+    names: frozenset[str]
     passed: Callable[[Mapping[str, Tensor]], Truth]
     guarded: bool = False
 
@@ -93,7 +93,7 @@ def _due(stages: Sequence[Stage], tests: Sequence[Test]) -> list[list[Test]]:
     due: list[list[Test]] = [[] for _ in range(len(stages) + 1)]
     latest = 0
     for test in tests:
-        when = max((bound[name] for name in test.variables), default=0)
+        when = max((bound.get(name, 0) for name in test.names), default=0)
         latest = max(latest, when)
         due[latest if test.guarded else when].append(test)
     return due

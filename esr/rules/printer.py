@@ -22,7 +22,7 @@ from esr.rules.tree import (
     Unary,
 )
 
-__all__ = ["printed"]
+__all__ = ["printed", "printed_parts"]
 
 _LEVELS = {
     **{"or": 1, "and": 2, "not": 3, "compare": 4, "..": 5, "|": 6, "&": 7, "+": 8, "-": 8},
@@ -33,6 +33,29 @@ _BARE = ("+", "-", "*", "/", "^")
 
 def printed(statement: Statement) -> str:
     """A statement on one line; it reads back as the same statement."""
+    return " ".join(printed_parts(statement))
+
+
+def printed_parts(statement: Statement) -> tuple[str, ...]:
+    """A statement as parts between which it is best broken: a rule has up to three."""
+    if not isinstance(statement, RuleLine):
+        return (_declaration(statement),)
+    parts = []
+    if statement.binders:
+        parts.append("for " + ", ".join(_binder(binder) for binder in statement.binders))
+    if statement.condition is not None:
+        parts.append(f"if {_text(statement.condition)}")
+    if parts:
+        parts[-1] += " :"
+    parts.append(_body(statement))
+    if statement.label:
+        parts[0] = f"{statement.label}: {parts[0]}"
+    return tuple(parts)
+
+
+def _declaration(
+    statement: ParameterLine | AxisLine | SetLine | InputLine | IncludeLine | OneLine,
+) -> str:
     if isinstance(statement, ParameterLine):
         return f"parameter {statement.name} = {_text(statement.default)}"
     if isinstance(statement, SetLine):
@@ -47,22 +70,14 @@ def printed(statement: Statement) -> str:
         columns = zip(statement.columns, domains, strict=True)
         return f"input {statement.name} ({', '.join(c.name + d for c, d in columns)})"
     label = f"{statement.label}: " if statement.label else ""
-    if isinstance(statement, OneLine):
-        weight = f" => {_text(statement.weight)}" if statement.weight is not None else ""
-        weight = " => forbid" if statement.forbidden else weight
-        return f"{label}one {statement.grid}[{', '.join(statement.entries)}]{weight}"
-    return label + _rule(statement)
+    weight = f" => {_text(statement.weight)}" if statement.weight is not None else ""
+    weight = " => forbid" if statement.forbidden else weight
+    return f"{label}one {statement.grid}[{', '.join(statement.entries)}]{weight}"
 
 
-def _rule(rule: RuleLine) -> str:
-    header = []
-    if rule.binders:
-        header.append("for " + ", ".join(_binder(binder) for binder in rule.binders))
-    if rule.condition is not None:
-        header.append(f"if {_text(rule.condition)}")
-    head = " ".join(header) + " : " if header else ""
+def _body(rule: RuleLine) -> str:
     weight = "forbid" if rule.weight is None else _text(rule.weight)
-    return f"{head}{' & '.join(_cell(cell) for cell in rule.cells)} => {weight}"
+    return f"{' & '.join(_cell(cell) for cell in rule.cells)} => {weight}"
 
 
 def _binder(binder: Binder) -> str:

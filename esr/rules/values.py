@@ -139,8 +139,9 @@ class Values:
         known = self.axes[axis]
         size, first = len(known), known.values[0]
         if isinstance(first, str):
+            codes = self.coded(known.values)
             table = torch.full((len(self._codes),), -1)
-            table[self.coded(known.values)] = torch.arange(size)
+            table[codes] = torch.arange(size)
             return table[values]
         if known.values == tuple(range(first, first + size)):
             places = values - first
