@@ -1,7 +1,7 @@
 """What a layout of slots is: it says which expression a state of the energy core spells."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -66,6 +66,7 @@ class Layout(Protocol):
         ...
 
 
+@runtime_checkable
 class RelaxedLayout(Layout, Protocol):
     """A layout that also gives relaxed states a value."""
 
