@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from esr.equations import Expression, Primitive
+from esr.equations import Expression, Primitive, PrimitiveSet
 from esr.errors import DataError
 from esr.spelling.heap_mixture import mixture_slopes, mixture_values
 from esr.spelling.heap_values import candidate_values, read_slots, slot_slopes, slot_values
@@ -36,7 +36,7 @@ class HeapTree:
 
     def __init__(
         self,
-        primitives: Iterable[Primitive],
+        primitives: PrimitiveSet | Iterable[Primitive],
         variables: Sequence[str],
         constants: Sequence[float],
         depth: int,
@@ -45,7 +45,7 @@ class HeapTree:
         ignore_unread: bool = False,
     ) -> None:
         check_length(depth, "depth")
-        self.vocabulary = Vocabulary(tuple(primitives), tuple(variables), tuple(constants))
+        self.vocabulary = Vocabulary.of(primitives, variables, constants)
         self.depth, self.bound, self.ignore_unread = depth, bound, ignore_unread
         self.slots = 2**depth - 1
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from esr.equations import Expression, Primitive, prefix
+from esr.equations import Expression, Primitive, PrimitiveSet, prefix
 from esr.errors import DataError
 from esr.spelling.heap_values import defined_value
 from esr.spelling.layout import check_inputs, check_length, check_symbols
@@ -33,13 +33,13 @@ class PrefixString:
 
     def __init__(
         self,
-        primitives: Iterable[Primitive],
+        primitives: PrimitiveSet | Iterable[Primitive],
         variables: Sequence[str],
         constants: Sequence[float],
         length: int,
     ) -> None:
         check_length(length, "length")
-        self.vocabulary = Vocabulary(tuple(primitives), tuple(variables), tuple(constants))
+        self.vocabulary = Vocabulary.of(primitives, variables, constants)
         self.slots = length
 
     @property

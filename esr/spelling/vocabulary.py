@@ -1,13 +1,14 @@
 """The symbols of trees: empty, variables, constants, primitives."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from esr.equations import Call, Constant, Expression, Primitive, Variable
+from esr.equations import Call, Constant, Expression, Primitive, PrimitiveSet, Variable
 from esr.errors import ConfigurationError, DataError, suggestion
 from esr.spelling.infix_alphabet import EMPTY
 
@@ -49,6 +50,16 @@ class Vocabulary:
                 raise ConfigurationError(
                     f"primitive '{primitive.name}' has {primitive.scale}; give its base"
                 )
+
+    @staticmethod
+    def of(
+        primitives: PrimitiveSet | Iterable[Primitive],
+        variables: Sequence[str],
+        constants: Sequence[float],
+    ) -> "Vocabulary":
+        """A vocabulary of any collections, in their order."""
+        functions = primitives.values() if isinstance(primitives, PrimitiveSet) else primitives
+        return Vocabulary(tuple(functions), tuple(variables), tuple(constants))
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def evaluated(expression: Expression) -> Tensor:
     return expression.evaluate({"x": INPUTS[:, 0], "y": INPUTS[:, 1]})
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.lists(strings, min_size=1, max_size=8))
 def test_strings_read_as_the_parser_reads_them(texts: list[str]) -> None:
     layout = InfixString(SYMBOLS, length=30)
