@@ -43,8 +43,8 @@ def gauss_newton_bias(
     """
     check_penalty(penalty)
     energies = gauss_newton_energies(tree, loss, symbols)
-    bias = relative_bias(loss.compressed(energies), symbols, penalty)
-    return torch.where(tree.read(symbols)[..., None], bias, 0)
+    losses = torch.where(energies.isfinite(), loss.compressed(energies), math.inf)
+    return relative_bias(losses, symbols, penalty)
 
 
 def gauss_newton_energies(tree: HeapTree, loss: DataLoss, symbols: Tensor) -> Tensor:
@@ -58,20 +58,23 @@ def gauss_newton_energies(tree: HeapTree, loss: DataLoss, symbols: Tensor) -> Te
         loss: Mean squared error.
         symbols: Hard trees, shape `(R, M)`.
     Returns:
-        Shape `(R, M, S)`, at least 0; infinite for `N` and for symbols without a finite output.
+        Shape `(R, M, S)`, at least 0; infinite for `N`, for symbols without a finite output, and
+        in slots that are not read.
     Raises:
         ConfigurationError: If the loss reads another layout.
     """
     if loss.layout is not tree:
         raise ConfigurationError("the loss must read the same tree; give loss.layout as the tree")
     values = tree.slot_values(symbols, loss.inputs)
-    targets = slot_targets(tree, symbols, values, loss.targets)
-    first = tree.vocabulary.first_primitive
+    rows, slots = tree.read(symbols).nonzero(as_tuple=True)
+    targets = slot_targets(tree, symbols, values, loss.targets).at(rows, slots)
+    first, count = tree.vocabulary.first_primitive, len(tree.symbols)
     # the empty symbol is worth NaN, and so has infinite energy
     leaves = OutputBank(tree.vocabulary.leaf_values(loss.inputs)[:first]).energies(targets)
     primitives = [
-        targets.energies(tree.candidate_values(values, index))
-        for index in range(first, len(tree.symbols))
+        targets.energies(tree.candidate_values(values, index, rows, slots))
+        for index in range(first, count)
     ]
-    found = torch.cat([leaves, *(energy[..., None] for energy in primitives)], 2)
-    return found.clamp(min=0)  # rounding may leave less
+    energies = values.new_full((*symbols.shape, count), math.inf)
+    energies[rows, slots] = torch.cat([leaves, *(e[:, None] for e in primitives)], 1)
+    return energies.clamp(min=0)  # rounding may leave less

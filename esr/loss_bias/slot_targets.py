@@ -28,13 +28,15 @@ class SlotTargets:
     weighted: Tensor
     offset: Tensor
 
-    def at(self, slots: Tensor) -> "SlotTargets":
-        """Those of one slot of each replica, from those of all slots.
+    def at(self, rows: Tensor, slots: Tensor) -> "SlotTargets":
+        """Those of some slots, from those of all slots `(R, M, N)`.
 
         Arguments:
-            slots: Shape `(R,)`, long.
+            rows: The replica of each slot wanted, shape `(K,)`, long.
+            slots: The slots, shape `(K,)`, long.
+        Returns:
+            Shapes `(K, N)` and `(K,)`.
         """
-        rows = torch.arange(len(slots), device=slots.device)
         return SlotTargets(
             self.weights[rows, slots], self.weighted[rows, slots], self.offset[rows, slots]
         )

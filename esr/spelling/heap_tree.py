@@ -128,14 +128,19 @@ class HeapTree:
         check_symbols(symbols, self.slots)
         return slot_slopes(self.vocabulary, symbols, values)
 
-    def candidate_values(self, values: Tensor, index: int) -> Tensor:
-        """What each slot would be worth with another primitive; see `heap_values`.
+    def candidate_values(self, values: Tensor, index: int, rows: Tensor, slots: Tensor) -> Tensor:
+        """What some slots would be worth with another symbol, the slots below as they are.
 
         Arguments:
             values: What `slot_values` gave, shape `(R, M, N)`.
             index: The symbol of a primitive.
+            rows: The replica of each slot in question, shape `(K,)`, long.
+            slots: The slots, shape `(K,)`, long.
+        Returns:
+            Shape `(K, N)`; NaN where the primitive lacks an argument, as at the lowest slots.
         """
-        return candidate_values(self.vocabulary, values, index)
+        primitive = self.vocabulary.primitives[index - self.vocabulary.first_primitive]
+        return candidate_values(primitive, values, rows, slots)
 
     def read(self, symbols: Tensor) -> Tensor:
         """Which slots of hard trees `(R, M)` belong to the expression, boolean `(R, M)`."""

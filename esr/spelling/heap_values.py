@@ -103,22 +103,21 @@ def slot_slopes(vocabulary: Vocabulary, symbols: Tensor, values: Tensor) -> Tens
     return torch.where(read_slots(vocabulary, symbols)[..., None], slopes, 0)
 
 
-def candidate_values(vocabulary: Vocabulary, values: Tensor, index: int) -> Tensor:
-    """What every slot would be worth if it held one primitive, its arguments as they are.
+def candidate_values(primitive: Primitive, values: Tensor, rows: Tensor, slots: Tensor) -> Tensor:
+    """What some slots would be worth if they held one primitive, its arguments as they are.
 
     Arguments:
-        vocabulary: The symbols.
+        primitive: Without scale.
         values: What `slot_values` gave, shape `(R, M, N)`.
-        index: The symbol of the primitive.
+        rows: The replica of each slot in question, shape `(K,)`, long.
+        slots: The slots, shape `(K,)`, long.
     Returns:
-        Shape `(R, M, N)`; NaN where the primitive lacks an argument, as at the lowest slots.
+        Shape `(K, N)`; NaN where the primitive lacks an argument, as at the lowest slots.
     """
-    primitive = vocabulary.primitives[index - vocabulary.first_primitive]
-    inner = values.shape[1] // 2  # slots with slots below them
-    arguments = (values[:, 1::2], values[:, 2::2])[: primitive.arity]
-    found = torch.full_like(values, math.nan)
-    if inner:
-        found[:, :inner] = defined_value(primitive, arguments)
+    inner = slots < values.shape[1] // 2
+    found = values.new_full((len(slots), values.shape[2]), math.nan)
+    arguments = _arguments(values, primitive, rows[inner], slots[inner])
+    found[inner] = defined_value(primitive, arguments)
     return found
 
 
