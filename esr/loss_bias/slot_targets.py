@@ -54,7 +54,7 @@ class SlotTargets:
 
 
 class OutputBank:
-    """Outputs of K candidates on the data, such as of stored programs, kept with their squares.
+    """Outputs of K candidates on the data, such as of stored programs, with their squares.
 
     Arguments:
         outputs: Shape `(K, N)`.
@@ -65,24 +65,25 @@ class OutputBank:
     def __init__(self, outputs: Tensor) -> None:
         if outputs.dim() != 2:
             raise DataError(f"outputs must have shape (K, N), but have {tuple(outputs.shape)}")
-        self._undefined = ~outputs.isfinite().all(1)
-        self.outputs = torch.where(self._undefined[:, None], 0, outputs)
-        self.squares = self.outputs.square()
+        self._undefined = (~outputs.isfinite().all(1)).nonzero()[:, 0]
+        self.outputs = outputs.index_fill(0, self._undefined, 0)
+        squares, ones = self.outputs.square(), outputs.new_ones(len(outputs), 1)
+        self._factors = torch.cat([squares, -2 * self.outputs, ones], 1).T  # (2 N + 1, K)
 
     def energies(self, targets: SlotTargets) -> Tensor:
-        """The quadratic error of every candidate in every slot, by two matrix products.
+        """The quadratic error of every candidate in every slot, by the two matrix products.
 
-        Differences of large numbers make it, so that errors below about the type's rounding
-        times the offset are noise.
+        They are taken as one, of the weights and weighted targets side by side. The result is a
+        difference of larger numbers, so that errors below about the type's rounding times the
+        offset are noise.
 
         Arguments:
             targets: Shapes `(*, N)` and `(*)`, of the outputs' type.
         Returns:
             Shape `(*, K)`; infinite for candidates that have an output that is not finite.
         """
-        products = targets.weights @ self.squares.T - 2 * (targets.weighted @ self.outputs.T)
-        found = targets.offset[..., None] + products
-        return found.masked_fill(self._undefined, torch.inf)
+        joined = torch.cat([targets.weights, targets.weighted, targets.offset[..., None]], -1)
+        return (joined @ self._factors).index_fill_(-1, self._undefined, torch.inf)
 
 
 def slot_targets(tree: HeapTree, symbols: Tensor, values: Tensor, targets: Tensor) -> SlotTargets:

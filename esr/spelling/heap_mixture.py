@@ -15,7 +15,8 @@ def mixture_values(vocabulary: Vocabulary, states: Tensor, inputs: Tensor, bound
 
     .. math:: v_i = \sum_s V_{is}\, f_s(v_{2i+1}, v_{2i+2})
 
-    The empty symbol, and primitives at the lowest slots, add 0.
+    The empty symbol, and primitives at the lowest slots, add 0. A slot's value is linear in the
+    slot's own state; the root's is linear in it too where every function above is linear.
 
     Arguments:
         vocabulary: The symbols.
