@@ -20,6 +20,8 @@ LAYERS = [
     "esr.models",
     "esr.problem",
     "esr.expression_model",
+    "esr.spelling",
+    "esr.loss_bias",
     "esr.finishing",
     "esr.training",
     "esr.hopfield",
