@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
 from esr.hopfield.operators import SymmetricOperator, WeightedSum
-from esr.hopfield.spectrum import extreme_eigenpairs
+from esr.hopfield.spectrum import Eigenpairs, extreme_eigenpairs
 
 __all__ = ["largest_rule_scales", "rule_sensitivity"]
 
@@ -37,7 +37,7 @@ def largest_rule_scales(
     like: Tensor,
     *,
     generator: Generator | None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
 ) -> list[float]:
     r"""For each rule the largest factor on it alone that keeps the lowest eigenvalue in bounds.
 
@@ -53,7 +53,8 @@ def largest_rule_scales(
         limit: The lowest eigenvalue allowed, such as `lowest_for_step` of a step.
         like: A tensor of the device and type the rules work in.
         generator: Draws the starts of the eigenvalue iterations.
-        tolerance: Width of the bracket at the end, relative to 1 + s, positive.
+        tolerance: Width of the bracket at the end, relative to 1 + s, positive; a tenth of it
+            is the tolerance of the eigenpairs.
     Returns:
         For each rule a factor within the limit by the residuals' account; infinite if no factor
         leaves it, NaN if neither the rules as they are nor those without this rule keep it.
@@ -66,7 +67,7 @@ def largest_rule_scales(
             f"and tolerance {tolerance}"
         )
     return [
-        _Family(rules, index, like, generator).largest(limit, tolerance)
+        _Family(rules, index, tolerance / 10, like, generator).largest(limit, tolerance)
         for index in range(len(rules))
     ]
 
@@ -101,13 +102,15 @@ class _Family:
         self,
         rules: Sequence[SymmetricOperator],
         index: int,
+        accuracy: float,
         like: Tensor,
         generator: Generator | None,
     ) -> None:
-        self.rules, self.index, self.like, self.generator = rules, index, like, generator
-        self.own, highest = extreme_eigenpairs(rules[index], like, generator=generator)
+        self.rules, self.index, self.accuracy = rules, index, accuracy
+        self.like, self.generator = like, generator
+        self.own, highest = self.ends(rules[index])
         radius = max(abs(float(self.own.values[0])), abs(float(highest.values[0])))
-        self.rounding = radius * torch.finfo(like.dtype).eps ** 0.6  # as eigenpairs are found
+        self.rounding = radius * torch.finfo(like.dtype).eps ** 0.6  # of products
 
     def largest(self, limit: float, tolerance: float) -> float:
         """See `largest_rule_scales`."""
@@ -146,9 +149,14 @@ class _Family:
     def at(self, scale: float) -> tuple[_Place, _Line]:
         """What the couplings with this factor say."""
         weights = [scale if index == self.index else 1.0 for index in range(len(self.rules))]
-        total = WeightedSum(self.rules, weights)
-        lowest, _ = extreme_eigenpairs(total, self.like, generator=self.generator)
+        lowest, _ = self.ends(WeightedSum(self.rules, weights))
         return _Place(scale, lowest.lower), self.line(lowest.vectors[:1])
+
+    def ends(self, operator: SymmetricOperator) -> tuple[Eigenpairs, Eigenpairs]:
+        """The lowest and the highest eigenpair."""
+        return extreme_eigenpairs(
+            operator, self.like, generator=self.generator, tolerance=self.accuracy
+        )
 
     def line(self, vector: Tensor) -> _Line:
         """The Rayleigh quotient of a unit vector `(1, n)`."""

@@ -45,7 +45,7 @@ def extreme_eigenpairs(
     *,
     generator: Generator | None,
     count: int = 1,
-    tolerance: float | None = None,
+    tolerance: float = 1e-4,
     applications: int = 2000,
 ) -> tuple[Eigenpairs, Eigenpairs]:
     r"""The lowest and the highest eigenpairs, with residuals that bound their error.
@@ -64,8 +64,9 @@ def extreme_eigenpairs(
             operator's products is computed in float64.
         generator: Draws the start, on the generator's device.
         count: Pairs wanted at each end, from 1 to n.
-        tolerance: Largest residual relative to the spectral radius; unless given, the type's
-            rounding unit to the power 0.6 (4e-10 for float64, 7e-5 for float32).
+        tolerance: Largest residual relative to the spectral radius, positive. The values are
+            usually known to its square. Products that round to eps allow no less than eps^0.6
+            (4e-10 for float64, 7e-5 for float32).
         applications: Products of Q with a vector before giving up.
     Returns:
         The lowest pairs, ascending, and the highest pairs, descending.
@@ -82,7 +83,7 @@ def extreme_eigenpairs(
     if not like.is_floating_point():
         raise ConfigurationError(f"like must be of a floating type, but is {like.dtype}")
     product = _Product(operator, like)
-    tolerance = product.accuracy if tolerance is None else tolerance
+    tolerance = max(tolerance, product.accuracy)
     if operator.size <= max(_DENSE, 8 * count):
         basis = torch.eye(operator.size, dtype=torch.float64, device=like.device)
         return _ends(_Ritz(basis, product(basis), product.accuracy), count)

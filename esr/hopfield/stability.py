@@ -15,6 +15,8 @@ The slope is gain/2 for g(u) = (1 + tanh(gain (u - 1/2)))/2, and 1/(2T) for a so
 temperature T, whose Jacobian (diag p - pp')/T has norm at most 1/(2T).
 """
 
+import math
+
 from esr.errors import ConfigurationError
 
 __all__ = [
@@ -47,6 +49,7 @@ def safe_step(lowest: float, slope: float, *, leak: float = 1.0, margin: float =
         ConfigurationError: If a value is out of range.
     Source: derived in this module's docstring.
     """
+    _require_finite(lowest)
     _require(slope > 0, f"slope must be positive, but is {slope}")
     _require(leak >= 0, f"leak must be at least 0, but is {leak}")
     _require(0 < margin <= 1, f"margin must be in (0, 1], but is {margin}")
@@ -121,7 +124,10 @@ def unique_mean_field_temperature(highest: float) -> float:
 
     Arguments:
         highest: Highest eigenvalue of PQP or an upper bound.
+    Raises:
+        ConfigurationError: If the value is not finite.
     """
+    _require_finite(highest)
     return max(0.0, highest) / 2
 
 
@@ -131,7 +137,10 @@ def contraction_temperature(lowest: float, highest: float) -> float:
     Arguments:
         lowest: Lowest eigenvalue of PQP (`CentredOperator`) or a lower bound.
         highest: Highest eigenvalue of PQP or an upper bound.
+    Raises:
+        ConfigurationError: If a value is not finite.
     """
+    _require_finite(lowest, highest)
     return max(abs(lowest), abs(highest)) / 2
 
 
@@ -161,11 +170,19 @@ def energy_range(lowest: float, highest: float, norms: tuple[float, float]) -> t
         norms: Least and greatest |V|^2, from `squared_norms`.
     Returns:
         A lower and an upper bound.
+    Raises:
+        ConfigurationError: If a value is not finite.
     """
+    _require_finite(lowest, highest)
     return (
         -0.5 * max(highest * norm for norm in norms),
         -0.5 * min(lowest * norm for norm in norms),
     )
+
+
+def _require_finite(*eigenvalues: float) -> None:
+    for value in eigenvalues:
+        _require(math.isfinite(value), f"eigenvalues must be finite, but one is {value}")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -1,29 +1,17 @@
 """The state of a Hopfield network as a model that a trainer can lower the energy of."""
 
-from typing import Protocol
-
 import torch
 from torch import Generator, Tensor, nn
 
 from esr.hopfield.activation import Activation, Sigmoid, Softmax
 from esr.hopfield.gibbs import ExternalField
+from esr.hopfield.loss_field import LossField
 from esr.hopfield.network import HopfieldNetwork
+from esr.loss_bias import StateLoss
 from esr.models import Energy, EnergyModel
 from esr.optim import straight_through
 
-__all__ = ["NetworkState", "StateLoss"]
-
-
-class StateLoss(Protocol):
-    """A loss of what states spell: the data misfit of a network's energy."""
-
-    def of_states(self, states: Tensor) -> Tensor:
-        """The loss, `(R,)`, of relaxed states `(R, G, S)`; differentiable."""
-        ...
-
-    def external(self) -> ExternalField:
-        """The loss as an energy outside the network, for states of zeros and ones."""
-        ...
+__all__ = ["NetworkState"]
 
 
 class NetworkState(EnergyModel[object]):
@@ -83,7 +71,7 @@ class NetworkState(EnergyModel[object]):
 
     def loss_field(self) -> ExternalField | None:
         """The loss as an energy outside the network, for searches; None without a loss."""
-        return None if self.loss is None else self.loss.external()
+        return None if self.loss is None else LossField(self.loss)
 
     @torch.no_grad()
     def hold_(self, symbols: Tensor) -> None:

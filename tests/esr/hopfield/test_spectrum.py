@@ -35,16 +35,16 @@ def chain(positions: int, symbols: int) -> Tensor:
 )
 def test_ends_are_those_of_dense_diagonalisation(matrix: Tensor, count: int) -> None:
     lowest, highest = extreme_eigenpairs(
-        DenseOperator(matrix), matrix, generator=draws(), count=count
+        DenseOperator(matrix), matrix, generator=draws(), count=count, tolerance=1e-9
     )
     expected = torch.linalg.eigvalsh(matrix)
     radius = float(expected.abs().max())
-    # A residual of 4e-10 of the radius is an error of at most that; usually it is its square.
+    # A residual of 1e-9 of the radius is an error of at most that; usually it is its square.
     for pairs, values in ((lowest, expected[:count]), (highest, expected.flip(0)[:count])):
-        torch.testing.assert_close(pairs.values, values, rtol=0, atol=4e-10 * radius + 1e-15)
+        torch.testing.assert_close(pairs.values, values, rtol=0, atol=1e-9 * radius)
         missed = matrix @ pairs.vectors.T - pairs.values * pairs.vectors.T
         torch.testing.assert_close(missed.norm(dim=0), pairs.residuals, rtol=0, atol=1e-12)
-        assert float(pairs.residuals.max()) <= 4e-10 * radius
+        assert float(pairs.residuals.max()) <= 1e-9 * radius
         torch.testing.assert_close(
             pairs.vectors @ pairs.vectors.T, torch.eye(count).double(), rtol=0, atol=1e-12
         )
@@ -62,7 +62,7 @@ def test_few_products_are_enough() -> None:
             return super().apply(vectors)
 
     extreme_eigenpairs(Counting(matrix), matrix, generator=draws())
-    assert sum(products) < 300
+    assert sum(products) < 120
 
 
 def test_single_precision_is_kept_and_its_rounding_allowed_for() -> None:

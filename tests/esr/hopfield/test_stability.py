@@ -32,12 +32,14 @@ def graded(gain: float) -> Callable[[Tensor], Tensor]:
     return lambda states: torch.sigmoid(2 * gain * (states - 0.5))  # = (1 + tanh(gain ...)) / 2
 
 
-def graded_energy(activations: Tensor, couplings: Tensor, inputs: Tensor, gain: float) -> Tensor:
+def graded_energy(
+    activations: Tensor, couplings: Tensor, inputs: Tensor, gain: float, leak: float = 1.0
+) -> Tensor:
     """With the integral of u = 1/2 + atanh(2V - 1)/gain, `(R,)`."""
     mirrored = torch.special.xlogy(1 - activations, 1 - activations)
     integral = activations / 2 + (torch.xlogy(activations, activations) + mirrored) / (2 * gain)
     quadratic = ((activations @ couplings) * activations).sum(-1)
-    return integral.sum(-1) - 0.5 * quadratic - activations @ inputs
+    return leak * integral.sum(-1) - 0.5 * quadratic - activations @ inputs
 
 
 def problem(units: int, scale: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -53,24 +55,25 @@ def problem(units: int, scale: float, seed: int) -> tuple[Tensor, Tensor, Tensor
     units=st.integers(1, 8),
     scale=st.floats(0, 20),
     gain=st.floats(0.1, 1000),
+    leak=st.sampled_from([0.3, 1.0, 2.0]),
     seed=st.integers(0, 10**6),
 )
 def test_energy_never_rises_at_the_safe_step(
-    units: int, scale: float, gain: float, seed: int
+    units: int, scale: float, gain: float, leak: float, seed: int
 ) -> None:
     couplings, inputs, starts = problem(units, scale, seed)
-    inputs = inputs + 0.5 - couplings.sum(1) / 2  # fixed points near the centre: steepest there
+    inputs = inputs + (leak - couplings.sum(1)) / 2  # fixed points near the centre: steepest there
     lowest, _ = extreme_eigenpairs(
         DenseOperator(couplings), couplings, generator=torch.Generator().manual_seed(0)
     )
     states = Parameter(starts)
-    step = safe_graded_step(lowest.lower, gain, margin=1.0)
-    optimizer = HebbianOptimizer([states], lr=step)
+    step = safe_step(lowest.lower, gain / 2, leak=leak, margin=1.0)
+    optimizer = HebbianOptimizer([states], lr=step, leak=leak)
     before = torch.full((6,), torch.inf, dtype=torch.float64)
     for _ in range(25):
         optimizer.zero_grad()
         activations = straight_through(graded(gain), states)
-        energy = graded_energy(activations.detach(), couplings, inputs, gain)
+        energy = graded_energy(activations.detach(), couplings, inputs, gain, leak)
         assert bool((energy <= before + ROUNDING * (1 + scale) * units**2).all())
         before = energy
         quadratic = -0.5 * ((activations @ couplings) * activations).sum(-1)
@@ -97,7 +100,7 @@ def test_overshooting_step_raises_the_energy_without_any_couplings() -> None:
         graded(500.0)(start), none, none[0], 500.0
     )
     assert float(rise) == pytest.approx(0.5, abs=1e-6)
-    assert safe_step(0.0, 250.0, margin=1.0) == 1.0
+    assert safe_graded_step(0.0, 500.0, margin=1.0) == 1.0
 
 
 @settings(derandomize=True, max_examples=10, deadline=None)
@@ -114,6 +117,8 @@ def test_free_energy_never_rises_at_the_safe_damping(
 ) -> None:
     units = groups * symbols
     couplings, inputs, states = problem(units, scale, seed)
+    inputs = 0.1 * scale * inputs - couplings.sum(1) / symbols  # fixed points near the centre
+    states = states * temperature
     members = torch.arange(groups).repeat_interleave(symbols)
     lowest, _ = extreme_eigenpairs(
         CentredOperator(DenseOperator(couplings), members),
@@ -194,6 +199,8 @@ def test_values_out_of_range_are_refused() -> None:
         (lambda: safe_step(-1, 0), "slope must be positive, but is 0"),
         (lambda: safe_step(-1, 1, leak=-1), "leak must be at least 0"),
         (lambda: safe_step(-1, 1, margin=1.5), r"margin must be in \(0, 1\], but is 1.5"),
+        (lambda: safe_step(float("nan"), 1), "eigenvalues must be finite, but one is nan"),
+        (lambda: unique_mean_field_temperature(float("nan")), "one is nan"),
         (lambda: safe_graded_step(-1, 0), "gain must be positive"),
         (lambda: safe_damping(-1, 0), "temperature must be positive"),
         (lambda: lowest_for_step(1.5, 1), "no couplings make the step 1.5 safe at leak 1"),
