@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-__all__ = ["AllPairsBlock", "Block", "EdgeBlock", "ExplicitBlock", "OffsetBlock"]
+__all__ = ["AllPairsBlock", "Block", "DenseBlock", "EdgeBlock", "ExplicitBlock", "OffsetBlock"]
 
 
 class Block(nn.Module, ABC):
@@ -167,3 +167,31 @@ class ExplicitBlock(Block):
     def entries(self) -> tuple[Tensor, Tensor]:
         """The entries as given."""
         return self.neurons, self.values
+
+
+class DenseBlock(Block):
+    """All of Q written out: fastest where neurons are few.
+
+    Arguments:
+        matrix: Q, symmetric, `(n, n)`.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("matrix", matrix)
+
+    def add_product(self, states: Tensor, field: Tensor) -> None:
+        """One matrix product."""
+        field.view(len(field), -1).addmm_(states.flatten(1), self.matrix)
+
+    def edges(self) -> None:
+        """No edges: the matrix is not taken apart."""
+        return None
+
+    def entries(self) -> tuple[Tensor, Tensor]:
+        """Those of the upper half that are not zero."""
+        upper = self.matrix.triu()
+        neurons = upper.nonzero()
+        return neurons, upper[neurons[:, 0], neurons[:, 1]]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from esr.errors import ConfigurationError
-from esr.hopfield.blocks import Block
+from esr.hopfield.blocks import Block, DenseBlock
 from esr.hopfield.grid import Grid
 from esr.hopfield.higher import HigherOrder
 from esr.hopfield.recognise import merged_entries, structured_blocks
@@ -41,13 +41,14 @@ class Couplings(nn.Module):
     .. math:: E(V) = -\tfrac12 \sum_{ij} Q_{ij} V_i V_j - \sum_i b_i V_i
               - \sum w\, V V V (V \ldots)
 
-    Q is a sum of structured blocks; it is dense only in what `dense` returns. Hard terms carry
-    no energy here.
+    Q is a sum of structured blocks, and a full matrix only if asked for. Hard terms carry no
+    energy here.
 
     Arguments:
         grid: The neurons.
         terms: What the rules contribute, in any order: the sum does not depend on it.
         dtype: Of the weights; those that carry gradients keep them.
+        full: Keep Q as one full matrix, which is fastest for few neurons.
     Raises:
         ConfigurationError: If a term names a neuron outside the grid or its weights are not
             finite.
@@ -56,7 +57,11 @@ class Couplings(nn.Module):
     bias: Tensor
 
     def __init__(
-        self, grid: Grid, terms: Sequence[CouplingTerm], dtype: torch.dtype = torch.float32
+        self,
+        grid: Grid,
+        terms: Sequence[CouplingTerm],
+        dtype: torch.dtype = torch.float32,
+        full: bool = False,
     ) -> None:
         super().__init__()
         for term in terms:
@@ -72,6 +77,8 @@ class Couplings(nn.Module):
         self.register_buffer("bias", bias.view(grid.slots, grid.symbols))
         found = structured_blocks(*_pair_entries(soft, grid), grid.slots, grid.symbols)
         self.blocks = nn.ModuleList(block.to(dtype=dtype) for block in found)
+        if full:
+            self.blocks = nn.ModuleList([DenseBlock(self.dense())])
         orders = sorted({term.order for term in soft if term.order > 2})
         self.higher = nn.ModuleList(
             HigherOrder(

@@ -134,3 +134,14 @@ def test_misfit_terms_are_refused() -> None:
         Couplings(grid, [CouplingTerm("r", torch.tensor([[2]]), torch.ones(1))])
     with pytest.raises(ConfigurationError, match="NaN or infinite"):
         Couplings(grid, [CouplingTerm("r", torch.tensor([[1]]), torch.tensor([torch.nan]))])
+
+
+def test_full_matrix_is_the_same_energy() -> None:
+    grid = random_grid(8, grouped=False)
+    terms = random_terms(grid, 8)
+    states = torch.rand(2, grid.slots, grid.symbols, dtype=torch.float64)
+    blocks = Couplings(grid, terms, torch.float64)
+    full = Couplings(grid, terms, torch.float64, full=True)
+    torch.testing.assert_close(full.energy(states), blocks.energy(states), **ROUNDING)
+    torch.testing.assert_close(full.field(states), blocks.field(states), **ROUNDING)
+    torch.testing.assert_close(full.dense(), blocks.dense(), **ROUNDING)
