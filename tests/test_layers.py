@@ -14,6 +14,7 @@ LAYERS = [
     "esr.equations",
     "esr.closed_gradient",
     "esr.relaxation",
+    "esr.associative",
     "esr.structure",
     "esr.metrics",
     "esr.models",
