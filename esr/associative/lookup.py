@@ -7,7 +7,7 @@ from esr.associative.association import Association
 from esr.associative.heads import HeadSettings, RawPatterns, check_sizes
 from esr.associative.layer import HopfieldLayer, Retrieval
 from esr.associative.slots import Slots
-from esr.errors import DataError
+from esr.errors import ConfigurationError, DataError
 
 __all__ = ["HopfieldLookup"]
 
@@ -30,10 +30,10 @@ class HopfieldLookup(nn.Module):
             `key_features` stay None, learns maps into and out of the heads.
         generator: Feeds the initial draw; its device is where the layer is made.
     Raises:
-        ConfigurationError: If a size is below 1 or does not fit the number of heads.
-        DataError: If patterns or values do not fit the projections.
-    Source: Ramsauer et al. (2020), section 4, https://arxiv.org/abs/2008.02217. Deviations:
-        writing is ours.
+        ConfigurationError: If a size is below 1, does not fit the number of heads, or is not
+            that which the projections expect.
+    Source: Ramsauer et al. (2020), layer "HopfieldLayer", https://arxiv.org/abs/2008.02217.
+        Deviations: writing is ours.
     """
 
     patterns: Tensor
@@ -57,6 +57,7 @@ class HopfieldLookup(nn.Module):
         self.slots = slots
         count, device = slots.count, generator.device if generator is not None else None
         self.layer = HopfieldLayer(features, heads, retrieval, projections, generator=generator)
+        self._check_heads()
         for name, size in (("patterns", features), ("values", slots.value_features)):
             self._hold(name, size, generator)
         self.register_buffer("occupied", torch.full((count,), not slots.empty, device=device))
@@ -156,6 +157,23 @@ class HopfieldLookup(nn.Module):
             self.register_parameter(name, nn.Parameter(initial))
         else:
             self.register_buffer(name, initial)
+
+    def _check_heads(self) -> None:
+        heads, values = self.layer.heads, self.slots.value_features or self.layer.heads.features
+        if heads.key_features != heads.features:
+            raise ConfigurationError(
+                f"patterns have as many features as queries, {heads.features}, but the "
+                f"projections expect {heads.key_features}; leave Projections.key_features None"
+            )
+        if heads.value_features not in (None, values):
+            raise ConfigurationError(
+                f"values have {values} features, but the projections expect "
+                f"{heads.value_features}; set Projections(value_features={values})"
+            )
+        if heads.value_features is None and values % len(self.layer.log_beta):
+            raise ConfigurationError(
+                f"values of {values} features cannot be shared by {len(self.layer.log_beta)} heads"
+            )
 
     def _check_rows(self, name: str, rows: Tensor, held: Tensor) -> None:
         if rows.dim() != 2 or rows.shape[1] != held.shape[1] or len(rows) > len(held):

@@ -28,7 +28,7 @@ class HopfieldPooling(nn.Module):
         generator: Feeds the initial draw; its device is where the layer is made.
     Raises:
         ConfigurationError: If a size is below 1 or does not fit the number of heads.
-    Source: Ramsauer et al. (2020), section 4, https://arxiv.org/abs/2008.02217.
+    Source: Ramsauer et al. (2020), layer "HopfieldPooling", https://arxiv.org/abs/2008.02217.
     """
 
     def __init__(

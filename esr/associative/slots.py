@@ -55,7 +55,7 @@ class LeastUsed(Replacement):
         decay: :math:`\gamma`, what is left of the usage after each call, in (0, 1].
     Raises:
         ConfigurationError: If `decay` is out of range.
-    Source: Santoro et al. (2016), eqs. 5-7, https://arxiv.org/abs/1605.06065. Deviations: what
+    Source: Santoro et al. (2016), section 3.2, https://arxiv.org/abs/1605.06065. Deviations: what
         is written goes to chosen slots wholly, not by a learnt gate.
     """
 

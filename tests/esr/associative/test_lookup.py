@@ -133,6 +133,12 @@ def test_what_does_not_fit_is_refused() -> None:
     for slots in ([0, 0], [0, 3], [-1, 0], [0.0, 1.0], [True, False], [0]):
         with pytest.raises(DataError, match="slots must be 2 different integers from 0 to 2"):
             lookup.write_(corners(0, 1), slots=torch.tensor(slots))
+    with pytest.raises(ConfigurationError, match=r"expect 8; set Projections\(value_features=2"):
+        HopfieldLookup(8, Slots(3, value_features=2), projections=Projections())
+    with pytest.raises(ConfigurationError, match="leave Projections.key_features None"):
+        HopfieldLookup(8, Slots(3), projections=Projections(key_features=4))
+    with pytest.raises(ConfigurationError, match="values of 3 features cannot be shared by 2"):
+        HopfieldLookup(8, Slots(3, value_features=3), 2)
     with pytest.raises(ConfigurationError, match="count must be at least 1"):
         Slots(0)
     with pytest.raises(ConfigurationError, match=r"decay must be in \(0, 1\], but is 0"):
