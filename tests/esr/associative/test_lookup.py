@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused() -> None:
             lookup.write_(corners(0, 1), slots=torch.tensor(slots))
     with pytest.raises(ConfigurationError, match=r"expect 8; set Projections\(value_features=2"):
         HopfieldLookup(8, Slots(3, value_features=2), projections=Projections())
-    with pytest.raises(ConfigurationError, match="leave Projections.key_features None"):
+    with pytest.raises(ConfigurationError, match=r"leave Projections\.key_features None"):
         HopfieldLookup(8, Slots(3), projections=Projections(key_features=4))
     with pytest.raises(ConfigurationError, match="values of 3 features cannot be shared by 2"):
         HopfieldLookup(8, Slots(3, value_features=3), 2)
