@@ -1,5 +1,6 @@
 """esr finds equations: energy-based models and equation learners behind one trainer."""
 
+from esr.associative import HopfieldLayer
 from esr.equations import Expression, Primitive, PrimitiveSet
 from esr.models import Batch, Energy, EnergyModel, FunctionModel, SymbolicModel
 from esr.problem import Problem
@@ -12,6 +13,7 @@ __all__ = [
     "EnergyModel",
     "Expression",
     "FunctionModel",
+    "HopfieldLayer",
     "Phase",
     "Primitive",
     "PrimitiveSet",

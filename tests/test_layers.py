@@ -15,6 +15,7 @@ LAYERS = [
     "esr.closed_gradient",
     "esr.optim",
     "esr.relaxation",
+    "esr.associative",
     "esr.structure",
     "esr.metrics",
     "esr.models",
