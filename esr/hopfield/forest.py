@@ -6,6 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
+from esr.hopfield.log_weights import (
+    draw,
+    greatest_products,
+    log_sum_exp,
+    normalised,
+    summed_products,
+)
 from esr.hopfield.rooted import RootedForest
 
 __all__ = ["ForestDistribution"]
@@ -50,7 +57,7 @@ class ForestDistribution:
         self._inverse = (1 / self.temperature).reshape(-1, 1, 1)  # (1 or R, 1, 1)
         self._oriented = [self._level_couplings(depth) for depth in range(len(forest.levels))]
         with torch.no_grad():
-            self._beliefs = self._upward(_log_sum_exp)
+            self._beliefs = self._upward(summed_products)
             self._check_possible()
 
     def with_fields(
@@ -78,7 +85,7 @@ class ForestDistribution:
     def log_partition(self) -> Tensor:
         """:math:`log Z`, `(R,)`, differentiable; its gradients are the marginals over T."""
         beliefs = self._differentiable_beliefs()
-        return _log_sum_exp(beliefs[0]).sum(1).expand(self.replicas)
+        return log_sum_exp(beliefs[0]).sum(1).expand(self.replicas)
 
     def sample(self, count: int | None = None, *, generator: Generator | None = None) -> Tensor:
         """Independent exact draws, the symbol of each slot, integers `(count, G)`.
@@ -96,7 +103,7 @@ class ForestDistribution:
             )
         drawn = self._empty(count)
         for depth, logits in self._downward(drawn, self._beliefs):
-            drawn[:, self.forest.levels[depth].slots] = _draw(logits, generator)
+            drawn[:, self.forest.levels[depth].slots] = draw(logits, generator)
         return drawn
 
     def resample_subtree(
@@ -121,7 +128,7 @@ class ForestDistribution:
             if depth:
                 inside = inside | above[:, level.parents]
             inside = inside & (logits.amax(2) > -torch.inf)
-            fresh = _draw(logits, generator)
+            fresh = draw(logits, generator)
             drawn[:, level.slots] = torch.where(inside, fresh, drawn[:, level.slots])
             above = inside
         return drawn
@@ -129,7 +136,7 @@ class ForestDistribution:
     def mode(self) -> tuple[Tensor, Tensor]:
         """A state of lowest energy of each replica, `(R, G)`, and its energy, `(R,)`."""
         with torch.no_grad():
-            beliefs = self._upward(_greatest)
+            beliefs = self._upward(greatest_products)
             best = self._empty(self.replicas)
             for depth, logits in self._downward(best, beliefs):
                 best[:, self.forest.levels[depth].slots] = logits.argmax(2)
@@ -146,12 +153,12 @@ class ForestDistribution:
     def _marginals(self) -> tuple[Tensor, Tensor]:
         """Single and pair marginals, by conditional tables from the roots down."""
         beliefs = self._differentiable_beliefs()
-        above = _softmax(beliefs[0])
+        above = normalised(beliefs[0])
         slots, singles = [self.forest.levels[0].slots], [above]
         edges, pairs = [], []
         for depth in range(1, len(beliefs)):
             level = self.forest.levels[depth]
-            table = _softmax(self._scaled(depth) + beliefs[depth][:, :, None, :])
+            table = normalised(self._scaled(depth) + beliefs[depth][:, :, None, :])
             joint = above[:, level.parents, :, None] * table  # (R, n_d, S, S), parents first
             above = joint.sum(2)
             slots.append(level.slots)
@@ -167,7 +174,7 @@ class ForestDistribution:
             *size, -1
         )
 
-    def _upward(self, reduce: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    def _upward(self, reduce: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
         """For each level, log weights `(1 or R, n_d, S)` of each slot's symbols, all below
         summed (or maximised) out."""
         beliefs: list[Tensor] = []
@@ -180,7 +187,7 @@ class ForestDistribution:
                 belief = belief + below.index_add(1, parents, message)
             beliefs.append(belief)
             if depth:
-                message = reduce(self._scaled(depth) + belief[:, :, None, :])
+                message = reduce(self._scaled(depth), belief)
         return beliefs[::-1]
 
     def _downward(self, symbols: Tensor, beliefs: list[Tensor]) -> Iterator[tuple[int, Tensor]]:
@@ -200,7 +207,7 @@ class ForestDistribution:
         """The beliefs, with gradients if the potentials carry any and gradients are wanted."""
         potentials = (self.fields, self.couplings, self.temperature)
         if torch.is_grad_enabled() and any(each.requires_grad for each in potentials):
-            return self._upward(_log_sum_exp)
+            return self._upward(summed_products)
         return self._beliefs
 
     def _level_couplings(self, depth: int) -> Tensor:
@@ -262,36 +269,3 @@ class ForestDistribution:
                 f"the rules conflict: each symbol of slot {slot} is forbidden by itself or "
                 f"leaves no symbol across the edges {named}{where}; drop or soften a rule there"
             )
-
-
-def _log_sum_exp(values: Tensor) -> Tensor:
-    """Logarithm of summed exponentials over the last dimension; -inf, without NaN in gradients,
-    where all are -inf."""
-    top = values.detach().amax(-1, keepdim=True)
-    top = torch.where(top == -torch.inf, 0, top)
-    total = (values - top).exp().sum(-1)
-    some = total > 0
-    logs = torch.where(some, total, 1).log() + top[..., 0]
-    return torch.where(some, logs, -torch.inf)
-
-
-def _greatest(values: Tensor) -> Tensor:
-    return values.amax(-1)
-
-
-def _softmax(values: Tensor) -> Tensor:
-    """Exponentials that sum to one over the last dimension; zeros where all are -inf."""
-    top = values.detach().amax(-1, keepdim=True)
-    weights = (values - torch.where(top == -torch.inf, 0, top)).exp()
-    total = weights.sum(-1, keepdim=True)
-    return weights / torch.where(total > 0, total, 1)
-
-
-def _draw(logits: Tensor, generator: Generator | None) -> Tensor:
-    """One symbol for each row of log weights `(n, m, S)`, `(n, m)`, by the inverse of the
-    cumulative distribution: a symbol of weight zero is never drawn."""
-    sums = _softmax(logits).cumsum(2)
-    shape = (*sums.shape[:2], 1)
-    uniform = torch.rand(shape, generator=generator, dtype=sums.dtype, device=sums.device)
-    # u < 1 keeps u * total below the total after rounding, so some sum exceeds it.
-    return (sums <= uniform * sums[:, :, -1:]).sum(2).clamp(max=sums.shape[2] - 1)
