@@ -63,7 +63,7 @@ QUICK = Phases(steps=60, samples=200)
     [
         (MaximumLikelihood(), OWN, 0.99),
         (MaximumLikelihood(1.0), OWN, 0.95),
-        (MaximumLikelihood(1.0, HardZeros(), steps=50), TIED, 0.99),
+        (MaximumLikelihood(1.0, HardZeros(), steps=20), TIED, 0.99),
         (PseudoLikelihood(hard_zeros=HardZeros()), TIED, 0.99),
         (ContrastiveHebbian(hard_zeros=HardZeros(), phases=QUICK), TIED, 0.99),
     ],
