@@ -4,11 +4,14 @@ from esr.hopfield.activation import Activation, Sigmoid, Softmax
 from esr.hopfield.conditionals import Conditionals
 from esr.hopfield.couplings import Couplings, Explanation
 from esr.hopfield.discrete import multilinear
+from esr.hopfield.forest import ForestDistribution
 from esr.hopfield.gibbs import ExternalField, GibbsSampler
 from esr.hopfield.graded import GradedDynamics, Trajectory, anneal_mean_field, computed_step
 from esr.hopfield.grid import Axis, Grid
 from esr.hopfield.hard import HardRules
 from esr.hopfield.network import HopfieldNetwork
+from esr.hopfield.pairwise import PairwiseNetwork, forest_of, pairwise_of
+from esr.hopfield.rooted import RootedForest
 from esr.hopfield.search import Annealing, ReplicaExchange, SearchProgress, Solution
 from esr.hopfield.searcher import Goal, Searcher
 from esr.hopfield.spectrum import Eigenpairs, extreme_eigenpairs
@@ -25,6 +28,7 @@ __all__ = [
     "Eigenpairs",
     "Explanation",
     "ExternalField",
+    "ForestDistribution",
     "GibbsSampler",
     "Goal",
     "GradedDynamics",
@@ -32,7 +36,9 @@ __all__ = [
     "HardRules",
     "HopfieldNetwork",
     "NetworkState",
+    "PairwiseNetwork",
     "ReplicaExchange",
+    "RootedForest",
     "SearchProgress",
     "Searcher",
     "Sigmoid",
@@ -42,5 +48,7 @@ __all__ = [
     "anneal_mean_field",
     "computed_step",
     "extreme_eigenpairs",
+    "forest_of",
     "multilinear",
+    "pairwise_of",
 ]

@@ -2,6 +2,7 @@
 
 from esr.rules.formatter import format_rules
 from esr.rules.instances import MOST_COMBINATIONS, MOST_INSTANCES
+from esr.rules.printing import rules_text
 from esr.rules.program import CompiledRules, RuleProgram, standard
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "CompiledRules",
     "RuleProgram",
     "format_rules",
+    "rules_text",
     "standard",
 ]
