@@ -53,7 +53,7 @@ def test_a_rational_law_is_found_and_read_as_a_quotient() -> None:
     target = (x + 0.5) / (y + 2)
     problem = Problem(inputs.T, target[:, None], ["x", "y"])
     model = EQL(2, 1, hidden=[UNITS], replicas=8, generator=generator)
-    phases = {"fit": Phase(600, 2e-2, 0.2), "tune": Phase(300, (1e-2, 1e-4), 0, prune=0.02)}
+    phases = {"fit": Phase(300, 2e-2, 0.2), "tune": Phase(150, (1e-2, 1e-4), 0, prune=0.02)}
     batch = Batch(problem.inputs.float(), problem.targets.float())
 
     class Rows:

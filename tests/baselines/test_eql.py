@@ -91,8 +91,8 @@ def test_the_trainer_finds_the_square() -> None:
     model = EQL(1, 1, hidden=[{"identity": 1, "square": 1}], replicas=4,
                 generator=streams["init"])  # fmt: skip
     schedule = {
-        "fit": Phase(400, 2e-2),
-        "tune": Phase(400, (1e-2, 1e-5), structure=0, prune=0.05),
+        "fit": Phase(200, 2e-2),
+        "tune": Phase(200, (1e-2, 1e-5), structure=0, prune=0.05),
     }
     Trainer(schedule).fit(model, Problem(x, x.square(), ["x"]), streams)
     best = int(model.energy(Problem(x, x.square(), ["x"]).batch(None)).data.argmin())

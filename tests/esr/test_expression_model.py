@@ -36,7 +36,7 @@ def test_training_finds_the_constants_and_leaves_whole_exponents() -> None:
     truth = Expression.parse("1.5*x**2 - 0.7*y")
     y = truth(x=x[:, 0], y=x[:, 1])[:, None]
     model = ExpressionModel([EQUATIONS[0]], "xy").double()
-    schedule = {"fit": Phase(1500, (3e-2, 1e-4))}
+    schedule = {"fit": Phase(800, (3e-2, 1e-4))}
     Trainer(schedule).fit(model, Problem(x, y, ["x", "y"]), RandomStreams(0))
     ((found,),) = model.expressions("xy")
     torch.testing.assert_close(

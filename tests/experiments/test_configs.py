@@ -1,5 +1,6 @@
 """Every configuration file composes and makes its object."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from esr.models import EnergyModel, FunctionModel
 from esr.random import RandomStreams
 from esr.training import Progress, Trainer
 from experiments.arguments import CONFIGS
+from experiments.tasks.task import ModelFactory
 
 
 def names(group: str) -> list[str]:
@@ -23,9 +25,15 @@ def composed(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
+@functools.cache
+def model_factory(name: str) -> ModelFactory:
+    make: ModelFactory = instantiate(composed(f"model={name}").model, _convert_="all")
+    return make
+
+
 @pytest.mark.parametrize("name", names("model"))
 def test_a_model_is_a_function_of_the_sizes_asked_for(name: str) -> None:
-    make = instantiate(composed(f"model={name}").model, _convert_="all")
+    make = model_factory(name)
     generator = torch.Generator().manual_seed(0)
     model = make(in_features=3, out_features=2, replicas=4, generator=generator)
     assert isinstance(model, FunctionModel)
@@ -36,6 +44,7 @@ SMALL = {
     "kinematics": ["task.data.trajectories=20"],
     "oscillator": ["task.data.trajectories=20"],
     "function": ["task.samples=20"],
+    "digits": ["task.batches.images=32", "task.batches.pairs=64"],
 }
 
 
@@ -48,8 +57,7 @@ def test_a_task_builds_trains_on_and_validates_every_model(name: str) -> None:
     streams = RandomStreams(0)
     task.prepare(streams, torch.device("cpu"))
     for chosen in names("model"):
-        config = composed(f"+task={name}", f"model={chosen}")
-        model = task.build(instantiate(config.model, _convert_="all"), 2, streams)
+        model = task.build(model_factory(chosen), 2, streams)
         assert isinstance(model, EnergyModel)
         energy = model.energy(task.batch(Progress(0, 0, 0.0)), generator=streams["gates"])
         assert energy.total().isfinite()

@@ -1,11 +1,10 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from idx_files import small_mnist, write_files
-from tiny import run_folders
+from tiny import run, run_folders
 
 from baselines.digits import DigitBatch, DigitEncoder, DigitSumModel
 from baselines.eql import EQL
@@ -14,7 +13,6 @@ from esr.equations import Expression
 from esr.errors import ConfigurationError
 from esr.random import RandomStreams
 from esr.training import Phase, Progress
-from experiments.run import main
 from experiments.tasks.digits import Digits
 from experiments.tasks.digits_batches import DigitBatches
 from experiments.tasks.digits_data import DigitData, DigitImages
@@ -154,14 +152,11 @@ def test_bad_batches_are_refused() -> None:
         DigitBatches(shift=-1)
 
 
-def test_a_run_leaves_a_record_with_both_contenders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_leaves_a_record_with_both_contenders(tmp_path: Path) -> None:
     write_files(tmp_path / "mnist", small_mnist(80), gzipped=True)
     data = ["task.data.path=mnist", "task.data.validation=20"]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["run", "+task=digits", *TINY, *data])
-    main()
+    status, printed = run(tmp_path, "+task=digits", *TINY, *data)
+    assert status is None
     (folder,) = run_folders(tmp_path / "outputs")
     record = json.loads((folder / "result.json").read_text())
     shares = {"seen_accuracy", "unseen_accuracy", "seen_accuracy_network", "latent_correlation"}
@@ -170,6 +165,5 @@ def test_a_run_leaves_a_record_with_both_contenders(
     assert all(0 <= metrics[name] <= 1 for name in shares)
     assert record["expressions"].keys() == {"s"}
     assert (folder / "additions.png").stat().st_size > 0
-    printed = capsys.readouterr().out
     for line in ("|corr(z, digit)|", "right sums from 15 (never seen)", "reference"):
         assert line in printed, line

@@ -31,7 +31,7 @@ def test_phases_come_to_rest(text: str, normal: str) -> None:
     assert str(simplify(reduced_phases(Expression.parse(text)))) == normal
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from(["sin", "cos"]),
     st.floats(-20, 20),

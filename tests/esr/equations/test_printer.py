@@ -43,7 +43,7 @@ def test_formatted_text_reads_well(expression: Expression, text: str) -> None:
     assert f"{expression:.4g}" == text
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(derandomize=True, max_examples=75, deadline=None)
 @given(data=st.data())
 def test_formatting_keeps_the_value_and_can_be_read(
     tame_trees: st.SearchStrategy[Expression], data: st.DataObject

@@ -20,7 +20,7 @@ from esr.equations import (
 from esr.equations.exact import decimal_fraction, exact_number, simplest_number
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(derandomize=True, max_examples=40, deadline=None)
 @given(data=st.data())
 def test_simplify_keeps_the_value(
     tame_trees: st.SearchStrategy[Expression], data: st.DataObject
@@ -98,7 +98,7 @@ def test_numbers_become_exact() -> None:
     assert simplest_number(-4 * math.pi, 1e-12) == -4 * sympy.pi
 
 
-@settings(derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=100)
 @given(
     value=st.floats(1e-6, 1e6),
     tolerance=st.sampled_from([1e-1, 1e-3, 1e-6, 1e-12]),

@@ -27,7 +27,7 @@ def _bump(x: torch.Tensor) -> torch.Tensor:
 BUMP = Primitive("bump", 1, _bump, sympy.Function("bump"))
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(derandomize=True, max_examples=40, deadline=None)
 @given(data=st.data())
 def test_from_sympy_inverts_to_sympy_numerically(
     tame_trees: st.SearchStrategy[Expression], data: st.DataObject

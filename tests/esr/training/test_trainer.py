@@ -42,7 +42,7 @@ def trained(model: Bowl, source: Source | None = None, **settings: object) -> to
 def test_reaches_the_known_optimum_with_and_without_structure() -> None:
     for scale in (0.0, 1.0):
         model = Bowl()
-        schedule = {"only": Phase(2000, (0.1, 1e-4), structure=scale)}
+        schedule = {"only": Phase(1000, (0.1, 1e-4), structure=scale)}
         Trainer(schedule).fit(model, Source(noise=0), RandomStreams(0))
         # minimum of |p - t|^2 + s |p|^2 is t / (1 + s)
         expected = (TARGET / (1 + scale)).expand(3, 3)
