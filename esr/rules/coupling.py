@@ -86,7 +86,8 @@ def check_symbols(rule: RuleLine, values: Values, faults: Faults) -> None:
                 reason = f"axis {axis.name} has no symbol '{index.text}'; {hint}"
                 faults.add(index.at, reason)
             elif isinstance(index, Name) and index.name in domains:
-                odd = [v for v in domains[index.name] if v not in axis.values]
+                known = set(axis.values)
+                odd = [value for value in domains[index.name] if value not in known]
                 if any(isinstance(value, str) for value in odd):
                     reason = (
                         f"variable '{index.name}' can be '{odd[0]}', which is not on axis "

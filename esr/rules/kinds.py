@@ -154,7 +154,8 @@ class Kinds:
         least, most = FUNCTIONS[call.name]
         if not least <= len(call.arguments) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            reason = f"{call.name} takes {count} arguments, but got {len(call.arguments)}"
+            plural = "" if most == 1 else "s"
+            reason = f"{call.name} takes {count} argument{plural}, but got {len(call.arguments)}"
             self._faults.add(call.at, reason)
             return None
         first = call.arguments[0]

@@ -43,8 +43,15 @@ _SHOWN = {
 
 def parse_text(source: Source, faults: Faults) -> list[Statement]:
     """The statements of a text; what cannot be read is added to the faults and left out."""
-    read = (parse_chunk(chunk, source, faults) for chunk in cut(source.text) if chunk.statement)
-    return [statement for statement in read if statement is not None]
+    statements = []
+    for chunk in cut(source.text):
+        if chunk.statement:
+            statement = parse_chunk(chunk, source, faults)
+            if statement is not None:
+                statements.append(statement)
+            elif not chunk.text.lstrip().startswith(("for ", "one ")) and ":" not in chunk.text:
+                faults.declarations_lost = True
+    return statements
 
 
 def parse_chunk(chunk: Chunk, source: Source, faults: Faults) -> Statement | None:
