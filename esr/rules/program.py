@@ -78,11 +78,13 @@ class RuleProgram:
     def _of(cls, source: Source, folder: Path | None) -> "RuleProgram":
         faults = Faults()
         statements = statements_of(source, folder, faults)
-        names = declared(statements, faults)
         if not statements and not len(faults):
             faults.at_start(source, "there are no rules in this text")
-        if faults.declarations_lost or not names.axes:
+        if faults.declarations_lost:
             faults.raise_if_any()  # the rest would only echo the names that are missing
+        names = declared(statements, faults)
+        if not names.axes:
+            faults.raise_if_any()
         before = len(faults)
         checker = Checker(names, faults)
         values = Values(names, checker.set_kinds, Overrides(), faults, sound=len(faults) == before)
