@@ -1,6 +1,8 @@
 """Random programs: the compiler against a naive reading, and the formatter against the parser."""
 
 import math
+import re
+from contextlib import suppress
 
 import pytest
 import torch
@@ -8,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreter import Interpreter
 
+from esr.errors import ConfigurationError, RuleError
 from esr.rules import CompiledRules, RuleProgram, format_rules
 from esr.rules.faults import Faults
 from esr.rules.parser import parse_text
 from esr.rules.tree import Source, Statement
 
 HEAD = """
-axis pos = 0..3{cyclic}
+axis pos = 0..2{cyclic}
 axis sym = {{N, 1, +, x}}
 axis odd = {{2, -1, 5}}
 set few = sym - {{N}} & {{'1', x}}
@@ -70,6 +73,13 @@ programs = st.builds(
     st.sampled_from(["", " cyclic"]),
     st.lists(rules, min_size=1, max_size=2),
 )
+TOKENS = sorted(
+    set(
+        re.findall(
+            r"\w+|\s|=>|\.\.|.", HEAD + "for one in V[a] & if => forbid // ** ( ) * % # : '"
+        )
+    )
+)
 
 
 def tree(text: str) -> list[Statement]:
@@ -89,7 +99,7 @@ def couplings(compiled: CompiledRules) -> dict[tuple[tuple[int, ...], ...], floa
     return total
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(programs)
 def test_compiled_couplings_equal_a_naive_reading(text: str) -> None:
     found = couplings(RuleProgram.parse(text).compile(dtype=torch.float64))
@@ -100,7 +110,7 @@ def test_compiled_couplings_equal_a_naive_reading(text: str) -> None:
         assert math.isclose(found[key], weight, rel_tol=1e-12, abs_tol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(programs)
 def test_formatting_keeps_the_program_and_settles(text: str) -> None:
     formatted = format_rules(text)
@@ -118,3 +128,10 @@ def test_many_compiled_couplings_equal_a_naive_reading(text: str) -> None:
     assert found.keys() == expected.keys()
     for key, weight in expected.items():
         assert math.isclose(found[key], weight, rel_tol=1e-12, abs_tol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=12))
+def test_any_text_is_read_or_told(tokens: list[str]) -> None:
+    with suppress(RuleError, ConfigurationError):
+        RuleProgram.parse("axis a = 0..2\n" + "".join(tokens)).compile()
