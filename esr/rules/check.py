@@ -8,34 +8,29 @@ from esr.rules.kinds import SETS, Kind, Kinds
 from esr.rules.names import RESERVED, Names
 from esr.rules.tree import Binder, Cell, Expression, InputLine, OneLine, RuleLine, names_in
 
-__all__ = ["check"]
+__all__ = ["Checker"]
 
 
-def check(names: Names, faults: Faults) -> Mapping[str, Kind | None]:
-    """Add what is wrong with names and kinds to the faults.
+class Checker:
+    """Checks declarations at once, and rules one at a time; adds what is wrong to the faults.
 
-    Returns:
-        The kind of each axis and set, None for those at fault.
+    Arguments:
+        names: The declarations.
+        faults: Takes what is wrong.
     """
-    kinds = Kinds(names, faults)
-    checker = _Checker(names, kinds, faults)
-    for line in names.inputs.values():
-        checker.input(line)
-    for rule in names.rules.values():
-        if isinstance(rule, OneLine):
-            checker.one(rule)
-        else:
-            checker.rule(rule)
-    return {name: kinds.of_set(name) for name in (*names.axes, *names.sets)}
 
+    def __init__(self, names: Names, faults: Faults) -> None:
+        self._names, self._faults = names, faults
+        self._kinds = Kinds(names, faults)
+        for line in names.inputs.values():
+            self._input(line)
 
-class _Checker:
-    """Checks one statement at a time."""
+    @property
+    def set_kinds(self) -> Mapping[str, Kind | None]:
+        """The kind of each axis and set, None for those at fault."""
+        return {n: self._kinds.of_set(n) for n in (*self._names.axes, *self._names.sets)}
 
-    def __init__(self, names: Names, kinds: Kinds, faults: Faults) -> None:
-        self._names, self._kinds, self._faults = names, kinds, faults
-
-    def input(self, line: InputLine) -> None:
+    def _input(self, line: InputLine) -> None:
         """Columns have distinct names and draw from sets."""
         columns = [column.name for column in line.columns]
         for column in line.columns:

@@ -39,11 +39,15 @@ def rule_term(name: str, rule: RuleLine, grid: Grid, values: Values) -> Coupling
     """
     stages = _stages(rule, values)
     found = expand(stages, _tests(rule, values), rule.at)
-    evaluation = Evaluation(values, found.columns, learned=False)
-    neurons = [_neurons(cell, grid, values, evaluation, found) for cell in rule.cells]
-    weights = _weights(rule, values, found)
     hard, source = rule.weight is None, printed(rule)
-    return CouplingTerm(name, torch.stack(neurons, 1), weights, hard, source, rule.at.line)
+    if found.count == 0:
+        neurons = torch.zeros(0, len(rule.cells), dtype=torch.int64)
+        weights = torch.zeros(0, dtype=torch.float64)
+        return CouplingTerm(name, neurons, weights, hard, source, rule.at.line)
+    evaluation = Evaluation(values, found.columns, learned=False)
+    places = [_neurons(cell, grid, values, evaluation, found) for cell in rule.cells]
+    neurons, weights = torch.stack(places, 1), _weights(rule, values, found)
+    return CouplingTerm(name, neurons, weights, hard, source, rule.at.line)
 
 
 def group_terms(name: str, line: OneLine, grid: Grid, values: Values) -> list[CouplingTerm]:
@@ -86,7 +90,8 @@ def check_symbols(rule: RuleLine, values: Values, faults: Faults) -> None:
                 reason = f"axis {axis.name} has no symbol '{index.text}'; {hint}"
                 faults.add(index.at, reason)
             elif isinstance(index, Name) and index.name in domains:
-                odd = [v for v in domains[index.name] if v not in axis.values]
+                known = set(axis.values)
+                odd = [value for value in domains[index.name] if value not in known]
                 if any(isinstance(value, str) for value in odd):
                     reason = (
                         f"variable '{index.name}' can be '{odd[0]}', which is not on axis "

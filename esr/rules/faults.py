@@ -15,10 +15,15 @@ class EvaluationError(Exception):
 
 
 class Faults:
-    """The faults found so far."""
+    """The faults found so far.
+
+    `declarations_lost` says whether a declaration could not be read, so that names are missing
+    through no fault of the rules.
+    """
 
     def __init__(self) -> None:
         self._found: list[Fault] = []
+        self.declarations_lost = False
 
     def __len__(self) -> int:
         return len(self._found)

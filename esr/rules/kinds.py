@@ -5,7 +5,7 @@ from enum import Enum
 
 from esr.errors import suggestion
 from esr.rules.faults import Faults
-from esr.rules.names import FUNCTIONS, Names
+from esr.rules.names import FUNCTIONS, RESERVED, Names
 from esr.rules.tree import (
     Binary,
     Braces,
@@ -123,7 +123,9 @@ class Kinds:
             return self._declared(name, names.parameters[name].default, Kind.NUMBER)
         if name in names.axes or name in names.sets:
             return self.of_set(name)
-        if name in names.inputs:
+        if name in RESERVED:
+            reason = f"'{name}' is a word of the language and cannot stand here"
+        elif name in names.inputs:
             reason = f"'{name}' is an input; bind its rows with 'for (...) in {name}'"
         elif any(name == symbol for symbol in self._symbols()):
             reason = f"'{name}' is no variable; write it in quotes for the symbol"
@@ -154,7 +156,8 @@ class Kinds:
         least, most = FUNCTIONS[call.name]
         if not least <= len(call.arguments) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            reason = f"{call.name} takes {count} arguments, but got {len(call.arguments)}"
+            plural = "" if most == 1 else "s"
+            reason = f"{call.name} takes {count} argument{plural}, but got {len(call.arguments)}"
             self._faults.add(call.at, reason)
             return None
         first = call.arguments[0]

@@ -1,5 +1,6 @@
 """Rule text to its syntax tree. Text is data: it is matched against a grammar, never executed."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -16,6 +17,9 @@ from esr.rules.tree import Place, Source, Statement
 __all__ = ["parse_chunk", "parse_text"]
 
 _KEYWORDS = ("parameter", "axis", "set", "input", "include", "one", "for", "if")
+_RULE = re.compile(r"\s*((for|if|one)\b|\w+\s*[:\[])")
+"""How a statement begins that declares nothing."""
+
 _DEEPEST = 150
 _SHOWN = {
     "NAME": "a name",
@@ -43,8 +47,15 @@ _SHOWN = {
 
 def parse_text(source: Source, faults: Faults) -> list[Statement]:
     """The statements of a text; what cannot be read is added to the faults and left out."""
-    read = (parse_chunk(chunk, source, faults) for chunk in cut(source.text) if chunk.statement)
-    return [statement for statement in read if statement is not None]
+    statements = []
+    for chunk in cut(source.text):
+        if chunk.statement:
+            statement = parse_chunk(chunk, source, faults)
+            if statement is not None:
+                statements.append(statement)
+            elif not _RULE.match(chunk.text):
+                faults.declarations_lost = True
+    return statements
 
 
 def parse_chunk(chunk: Chunk, source: Source, faults: Faults) -> Statement | None:
@@ -120,8 +131,6 @@ def _misplaced(error: UnexpectedToken, text: str) -> tuple[tuple[int, int], str]
         return place, (
             "'*' stands for a whole axis only in a 'one' group; bind a variable with 'for'"
         )
-    if token.type == "FORBID":
-        return place, "'forbid' stands alone after '=>'"
     return place, f"expected {_expected(expected)}, but {found}"
 
 

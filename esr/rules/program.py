@@ -10,7 +10,7 @@ from torch import Tensor
 
 from esr.errors import ConfigurationError, DataError, suggestion
 from esr.hopfield import CouplingTerm, Grid
-from esr.rules.check import check
+from esr.rules.check import Checker
 from esr.rules.conflicts import require_possible
 from esr.rules.coupling import check_symbols, group_terms, rule_term
 from esr.rules.faults import EvaluationError, Faults
@@ -78,16 +78,27 @@ class RuleProgram:
     def _of(cls, source: Source, folder: Path | None) -> "RuleProgram":
         faults = Faults()
         statements = statements_of(source, folder, faults)
-        names = declared(statements, faults)
         if not statements and not len(faults):
             faults.at_start(source, "there are no rules in this text")
-        kinds = check(names, faults)
+        if faults.declarations_lost:
+            faults.raise_if_any()  # the rest would only echo the names that are missing
+        names = declared(statements, faults)
+        if not names.axes:
+            faults.raise_if_any()
+        before = len(faults)
+        checker = Checker(names, faults)
+        values = Values(names, checker.set_kinds, Overrides(), faults, sound=len(faults) == before)
+        sound = len(faults) == before
+        for rule in names.rules.values():
+            before = len(faults)
+            if isinstance(rule, OneLine):
+                checker.one(rule)
+                continue
+            checker.rule(rule)
+            if sound and len(faults) == before:
+                check_symbols(rule, values, faults)
         faults.raise_if_any()
-        values = Values(names, kinds, Overrides(), faults)
-        faults.raise_if_any()
-        _check_symbols(names, values, faults)
-        faults.raise_if_any()
-        return cls(names, kinds, values)
+        return cls(names, checker.set_kinds, values)
 
     @property
     def parameters(self) -> dict[str, float]:

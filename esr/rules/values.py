@@ -46,6 +46,7 @@ class Values:
         kinds: Kind of each axis and set.
         overrides: Values given in place of those of the text.
         faults: Takes what cannot be computed.
+        sound: Whether the declarations have no faults; otherwise nothing is computed.
 
     `tables` holds the columns of each input, `(n,)`, once they are read.
     """
@@ -56,6 +57,8 @@ class Values:
         kinds: Mapping[str, Kind | None],
         overrides: Overrides,
         faults: Faults,
+        *,
+        sound: bool = True,
     ) -> None:
         self.names, self._overrides = names, overrides
         self._parameters: dict[str, Number] = {}
@@ -64,6 +67,8 @@ class Values:
         self.kinds = kinds
         self.axes: dict[str, Axis] = {}
         self.tables: Mapping[str, tuple[Tensor, ...]] = {}
+        if not sound:
+            return
         lines: list[ParameterLine | SetLine | AxisLine] = [*names.parameters.values()]
         for line in (*lines, *names.sets.values(), *names.axes.values()):
             try:
