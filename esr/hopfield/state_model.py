@@ -80,6 +80,13 @@ class NetworkState(EnergyModel[object]):
         self.internal.copy_(2 * states - 1 + self._centre)
 
     @torch.no_grad()
+    def held(self) -> Tensor:
+        """Whether each replica's u is as `hold_` leaves it, bool `(R,)`: it then stands for a state
+        of zeros and ones, which the activation would soften."""
+        states = self.network.states(self.symbols()).to(self.internal)
+        return (self.internal == 2 * states - 1 + self._centre).flatten(1).all(1)
+
+    @torch.no_grad()
     def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
         """Fresh internal states for the replicas where `which`, bool `(R,)`, is true."""
         where = generator.device if generator is not None else None
