@@ -66,5 +66,5 @@ def _round_stride(least: float) -> int:
     """The smallest of 1, 2, 5, 10, 20, 50, ... that is no less."""
     if least <= 1:
         return 1
-    power = 10 ** int(math.log10(least))
+    power = int(10 ** math.floor(math.log10(least)))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)

@@ -46,7 +46,8 @@ def draw_record(record: StateRecord, read: Reading | None = None) -> Figure:
         max(len(quantities) * (height + 0.5) + 0.3, 2.0 * len(curves)) + 0.4,
     )
     figure = Figure(figsize=size, layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[size[0] - CURVES_WIDTH, CURVES_WIDTH])
+    ratios = [size[0] - CURVES_WIDTH, CURVES_WIDTH]
+    left, right = figure.subfigures(1, 2, width_ratios=ratios, squeeze=False)[0]
     panels = left.subplots(len(quantities), len(moments), squeeze=False)
     for row, quantity in zip(panels, quantities, strict=True):
         for panel, moment in zip(row, moments, strict=True):
@@ -67,8 +68,8 @@ def draw_record(record: StateRecord, read: Reading | None = None) -> Figure:
 def animate_record(record: StateRecord, read: Reading | None = None) -> FuncAnimation:
     """A moving picture of u, V, QV and the loss-bias, with the energies up to each moment.
 
-    Scales are the same in all frames. Save it with matplotlib's `PillowWriter` or, where ffmpeg
-    is installed, `FFMpegWriter`.
+    Scales are the same in all frames. Save it with `save_gif` or, where
+    ffmpeg is installed, with matplotlib's `FFMpegWriter`.
 
     Arguments:
         record: Of a training that reported at least once.

@@ -1,11 +1,11 @@
 """A picture of a recorded state that moves: what stands still is drawn once."""
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -119,10 +119,10 @@ class StatePicture:
         behind.imshow(backdrop, aspect="auto", interpolation="nearest")
 
     def _rendered(self) -> NDArray[np.uint8]:
-        before, canvas = self.figure.canvas, FigureCanvasAgg(self.figure)
-        canvas.draw()
-        self.figure.set_canvas(before)  # an animation would have Agg draw every frame thrice
-        return np.array(canvas.buffer_rgba())[..., :3]
+        across, up = (round(float(inches) * DPI) for inches in self.figure.get_size_inches())
+        buffer = BytesIO()  # the figure keeps its canvas: an animation has Agg draw thrice
+        self.figure.savefig(buffer, format="rgba", dpi=DPI)
+        return np.frombuffer(buffer.getvalue(), np.uint8).reshape(up, across, 4)[..., :3].copy()
 
     def _add(self, x: float, y: float, width: float, height: float) -> Axes:
         """Axes at a place in inches."""
