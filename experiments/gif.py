@@ -41,7 +41,7 @@ class GifWriter(AbstractMovieWriter):
         sheet = Image.new("RGB", (width, height * len(seen)))
         for place, image in enumerate(seen):
             sheet.paste(image, (0, place * height))
-        palette = sheet.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
+        palette = sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
         first, *others = (
             image.quantize(palette=palette, dither=Image.Dither.NONE) for image in self._images
         )
