@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -95,15 +95,17 @@ def draw_couplings(network: HopfieldNetwork) -> Figure:
 
 
 def _draw_sum(panel: Axes, cells: _Cells, network: HopfieldNetwork, forbidden: Tensor) -> None:
-    """The sum in colours that are pale at zero, and what is forbidden where it is zero."""
+    """The sum in colours that are pale at zero, and grey where hard rules alone act."""
     total = cells.matrix(*network.couplings.entries())
     sizes = total[total != 0].abs().numpy()
     limit = float(np.quantile(sizes, 0.98)) if len(sizes) else 1.0
-    colours = colormaps["RdBu_r"]((total / limit / 2 + 0.5).clamp(0, 1).numpy())[..., :3]
+    image = panel.imshow(
+        total.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, extent=_extent(cells)
+    )
     empty = (forbidden & (total == 0)).numpy()
-    colours[empty] = to_rgb(FORBIDDEN)
-    image = panel.imshow(total, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=_extent(cells))
-    panel.imshow(colours, extent=_extent(cells))  # over the one that the colour bar is for
+    cover = np.zeros((*empty.shape, 4))
+    cover[empty] = to_rgba(FORBIDDEN)
+    panel.imshow(cover, extent=_extent(cells), interpolation="nearest")
     figure = panel.get_figure()
     if figure is not None:
         beyond = "both" if len(sizes) and sizes.max() > 1.01 * limit else "neither"

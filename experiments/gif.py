@@ -10,7 +10,8 @@ from PIL import Image
 __all__ = ["GifWriter", "save_gif"]
 
 FRAMES_PER_SECOND = 8
-COLOURS = 256
+COLOURS = 128
+"""From each of two choices: a GIF has room for 256."""
 SEEN_FOR_PALETTE = 5
 
 
@@ -41,7 +42,13 @@ class GifWriter(AbstractMovieWriter):
         sheet = Image.new("RGB", (width, height * len(seen)))
         for place, image in enumerate(seen):
             sheet.paste(image, (0, place * height))
-        palette = sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(
+            [
+                *_colours_of(sheet, Image.Quantize.MEDIANCUT),  # fine shades of what is large
+                *_colours_of(sheet, Image.Quantize.MAXCOVERAGE),  # and what is rare
+            ]
+        )
         first, *others = (
             image.quantize(palette=palette, dither=Image.Dither.NONE) for image in self._images
         )
@@ -59,3 +66,9 @@ def save_gif(animation: FuncAnimation, path: Path, fps: int = FRAMES_PER_SECOND)
         fps: Frames a second.
     """
     animation.save(str(path), writer=GifWriter(fps=fps))
+
+
+def _colours_of(image: Image.Image, method: Image.Quantize) -> list[int]:
+    """Red, green, blue of each colour that a method chooses, black for those it does not need."""
+    found = image.quantize(COLOURS, method=method).getpalette() or []
+    return (found + 3 * COLOURS * [0])[: 3 * COLOURS]

@@ -1,7 +1,7 @@
 """Run one task with one model: `python -m experiments.run +task=NAME [model=NAME] [key=value]`.
 
 Everything a run writes lies in one folder: `result.json`, the resolved configuration,
-`checkpoint.pt`, TensorBoard events and figures.
+`checkpoint.pt`, TensorBoard events, figures and moving pictures.
 """
 
 import sys
@@ -22,6 +22,7 @@ from esr.random import RandomStreams
 from esr.training import Callback, Checkpoint, Trainer, TrainingResult
 from experiments.arguments import CONFIGS, UsageError, prepare_arguments
 from experiments.console import progress_display, show_conclusion
+from experiments.gif import save_gif
 from experiments.record import write_result
 from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
@@ -130,6 +131,8 @@ def _record(
     )
     for name, figure in conclusion.figures.items():
         figure.savefig(place.folder / f"{name}.png", dpi=120)
+    for name, animation in conclusion.animations.items():
+        save_gif(animation, place.folder / f"{name}.gif")
     resolved = OmegaConf.to_yaml(config, resolve=True)
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 

@@ -114,7 +114,7 @@ def draw_quantity(
         The image, whose data are the transposed values `(S, G)`.
     """
     image = panel.imshow(
-        quantity.values[index].T,
+        quantity.values[index].T.numpy(),
         cmap=quantity.colours,
         vmin=quantity.low,
         vmax=quantity.high,
@@ -230,4 +230,4 @@ def panel_inches(grid: Grid, height: float, widest: float) -> tuple[float, float
     """Width and height of a panel, inches: square neurons if neither gets out of hand."""
     ratio = grid.slots / grid.symbols
     width = min(max(height * ratio, 1.4), widest)
-    return width, min(max(width / ratio, 0.5), 1.3 * height)
+    return width, min(max(width / ratio, 0.6 * height), 1.3 * height)

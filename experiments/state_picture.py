@@ -87,7 +87,7 @@ class StatePicture:
     def show(self, index: int) -> list[Artist]:
         """Show the frame of an index; returns what changed."""
         for image, quantity in zip(self._images, self._quantities, strict=True):
-            image.set_data(quantity.values[index].T)
+            image.set_data(quantity.values[index].T.numpy())
         lines = [line for show in self._show_curves for line in show(index)]
         self._title.set_text(caption(self._frames[index], self._read, self._room))
         return [*self._images, *lines, self._title]
@@ -119,8 +119,8 @@ class StatePicture:
         behind.imshow(backdrop, aspect="auto", interpolation="nearest")
 
     def _rendered(self) -> NDArray[np.uint8]:
-        across, up = (round(float(inches) * DPI) for inches in self.figure.get_size_inches())
-        buffer = BytesIO()  # the figure keeps its canvas: an animation has Agg draw thrice
+        across, up = int(self.figure.bbox.width), int(self.figure.bbox.height)
+        buffer = BytesIO()  # the figure keeps its canvas: an animation would have Agg draw thrice
         self.figure.savefig(buffer, format="rgba", dpi=DPI)
         return np.frombuffer(buffer.getvalue(), np.uint8).reshape(up, across, 4)[..., :3].copy()
 

@@ -64,12 +64,16 @@ class TensorBoardLog(Generic[BatchT]):
     def conclude(
         self, conclusion: Conclusion, settings: Mapping[str, str | float], step: int
     ) -> None:
-        """Write the equations found, the figures and the hparams entry, and close."""
+        """Write the equations found, the figures, the frames at the steps they belong to, and the
+        hparams entry, and close."""
         writer = self._open()
         for name, expression in conclusion.expressions.items():
             writer.add_text(f"equations/{name}", _found(expression), step)
         for name, figure in conclusion.figures.items():
             writer.add_figure(name, figure, step, close=False)
+        for name, frames in conclusion.frames.items():
+            for moment, pixels in frames:
+                writer.add_image(f"frames/{name}", pixels, moment, dataformats="HWC")
         metrics = {
             f"hp/{name}": value
             for name, value in conclusion.metrics.items()

@@ -81,8 +81,8 @@ class NetworkState(EnergyModel[object]):
 
     @torch.no_grad()
     def held(self) -> Tensor:
-        """Whether each replica's u is as `hold_` leaves it, bool `(R,)`: it then stands for a state
-        of zeros and ones, which the activation would soften."""
+        """Whether each replica's u is as `hold_` leaves it, bool `(R,)`: it then stands for a
+        state of zeros and ones, which the activation would soften."""
         states = self.network.states(self.symbols()).to(self.internal)
         return (self.internal == 2 * states - 1 + self._centre).flatten(1).all(1)
 

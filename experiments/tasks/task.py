@@ -52,6 +52,8 @@ class Conclusion:
         summary: Rows (what, figure) of the closing table, in order.
         figures: Name to figure.
         animations: Name to moving picture.
+        frames: Name to some steps of training with a picture of each: red, green, blue, uint8
+            `(height, width, 3)`.
     """
 
     metrics: Mapping[str, float]
@@ -59,6 +61,7 @@ class Conclusion:
     summary: Sequence[tuple[str, str]] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     animations: Mapping[str, FuncAnimation] = field(default_factory=dict)
+    frames: Mapping[str, Sequence[tuple[int, Tensor]]] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):
