@@ -6,9 +6,10 @@ from esr.hopfield.couplings import Couplings, Explanation
 from esr.hopfield.discrete import multilinear
 from esr.hopfield.forest import ForestDistribution
 from esr.hopfield.gibbs import ExternalField, GibbsSampler
-from esr.hopfield.graded import GradedDynamics, Trajectory, anneal_mean_field, computed_step
+from esr.hopfield.graded import GradedDynamics, Trajectory, computed_step
 from esr.hopfield.grid import Axis, Grid
 from esr.hopfield.hard import HardRules
+from esr.hopfield.mean_field import MeanField, anneal_mean_field
 from esr.hopfield.network import HopfieldNetwork
 from esr.hopfield.pairwise import PairwiseNetwork, forest_of, pairwise_of
 from esr.hopfield.rooted import RootedForest
@@ -35,6 +36,7 @@ __all__ = [
     "Grid",
     "HardRules",
     "HopfieldNetwork",
+    "MeanField",
     "NetworkState",
     "PairwiseNetwork",
     "ReplicaExchange",

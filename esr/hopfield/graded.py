@@ -9,11 +9,11 @@ from esr.errors import ConfigurationError
 from esr.hopfield.activation import Activation, Softmax
 from esr.hopfield.coupling_operator import CouplingOperator
 from esr.hopfield.couplings import Couplings
-from esr.hopfield.operators import CentredOperator
+from esr.hopfield.operators import CentredOperator, SymmetricOperator
 from esr.hopfield.spectrum import extreme_eigenpairs
 from esr.hopfield.stability import safe_step
 
-__all__ = ["GradedDynamics", "Trajectory", "anneal_mean_field", "computed_step"]
+__all__ = ["GradedDynamics", "Trajectory", "computed_step", "lowest_curvature"]
 
 
 @dataclass(frozen=True)
@@ -101,72 +101,31 @@ def computed_step(
 ) -> float:
     """A step at which the energy never rises, from the lowest eigenvalue of Q.
 
-    Where groups sum to one, only changes within them count. Orders above two are bounded by the
-    largest row sum that their second derivative can have.
-
     Arguments:
         couplings: The energy.
         activation: Whose slope it is for; a `Softmax` keeps the sums of groups.
         generator: Draws the start of the eigenvalue search.
     """
-    operator = CouplingOperator(couplings)
-    width = couplings.grid.symbols
-    like = couplings.bias
-    if isinstance(activation, Softmax):
-        groups = torch.arange(couplings.grid.size, device=like.device) // width
-        lowest, _ = extreme_eigenpairs(
-            CentredOperator(operator, groups), like, generator=generator
-        )
-    else:
-        lowest, _ = extreme_eigenpairs(operator, like, generator=generator)
-    return safe_step(lowest.lower - couplings.higher_curvature(), activation.slope)
+    kept = isinstance(activation, Softmax)
+    lowest = lowest_curvature(couplings, keeping_sums=kept, generator=generator)
+    return safe_step(lowest, activation.slope)
 
 
-def anneal_mean_field(
-    couplings: Couplings,
-    internal: Tensor,
-    *,
-    high: float,
-    low: float,
-    levels: int = 40,
-    steps: int = 20,
-    bias: Tensor | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Potts mean field at falling temperatures, each damped so that its free energy falls.
+def lowest_curvature(
+    couplings: Couplings, *, keeping_sums: bool, generator: Generator | None = None
+) -> float:
+    """A number that no eigenvalue of minus the energy's second derivative is below.
 
-    Each temperature begins with a kick of a hundredth of it: above the critical one, states
-    settle on the symmetric fixed point to the last bit and would never leave it again.
+    Orders above two are bounded by the largest row sum that their second derivative can have.
 
     Arguments:
-        couplings: Of multilinear terms on a grid of groups.
-        internal: First u, `(R, G, S)`.
-        high: First temperature, positive.
-        low: Last temperature, positive.
-        levels: Number of temperatures, falling geometrically, at least 1.
-        steps: Steps at each, at least 1.
-        bias: From outside, `(R, G, S)`.
-        generator: Draws the kicks and the start of the eigenvalue search.
-    Returns:
-        Activations at the last temperature, `(R, G, S)`.
-    Raises:
-        ConfigurationError: If a number is out of range.
+        couplings: The energy.
+        keeping_sums: Whether only changes within slots count, as where each slot sums to one.
+        generator: Draws the start of the eigenvalue search.
     """
-    if not 0 < low <= high or levels < 1 or steps < 1:
-        raise ConfigurationError(
-            "mean field needs 0 < low <= high and at least one level and step, but has "
-            f"low={low}, high={high}, levels={levels}, steps={steps}"
-        )
-    groups = torch.arange(couplings.grid.size, device=internal.device) // couplings.grid.symbols
-    lowest, _ = extreme_eigenpairs(
-        CentredOperator(CouplingOperator(couplings), groups), couplings.bias, generator=generator
-    )
-    bound = lowest.lower - couplings.higher_curvature()
-    activation = Softmax(high)
-    for level in range(levels):
-        activation = Softmax(high * (low / high) ** (level / max(levels - 1, 1)))
-        step = safe_step(bound, activation.slope)
-        kick = torch.empty_like(internal).normal_(generator=generator)
-        internal = internal + 0.01 * activation.temperature * kick
-        internal, _ = GradedDynamics(couplings, activation, step).run(internal, steps, bias)
-    return activation(internal)
+    operator: SymmetricOperator = CouplingOperator(couplings)
+    if keeping_sums:
+        groups = torch.arange(operator.size, device=couplings.bias.device)
+        operator = CentredOperator(operator, groups // couplings.grid.symbols)
+    lowest, _ = extreme_eigenpairs(operator, couplings.bias, generator=generator)
+    return lowest.lower - couplings.higher_curvature()

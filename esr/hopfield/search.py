@@ -8,10 +8,11 @@ from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
 from esr.hopfield.conditionals import Conditionals
+from esr.hopfield.couplings import Couplings
 from esr.hopfield.gibbs import ExternalField, GibbsSampler
 from esr.hopfield.network import HopfieldNetwork
 
-__all__ = ["Annealing", "ReplicaExchange", "SearchProgress", "Solution"]
+__all__ = ["Annealing", "ReplicaExchange", "SearchProgress", "Solution", "Watcher"]
 
 
 @dataclass(frozen=True)
@@ -83,24 +84,6 @@ class _Search:
         if high is not None and low is not None and low > high:
             raise ConfigurationError(f"low must not be above high, but is {low} > {high}")
         self.sweeps, self.high, self.low, self.watch_every = sweeps, high, low, watch_every
-
-    def temperatures(self, conditionals: Conditionals) -> tuple[float, float]:
-        """The highest and the lowest temperature, computed from the couplings unless given.
-
-        At the highest the couplings hardly matter, at the lowest even the weakest one does.
-        """
-        if self.high is not None and self.low is not None:
-            return self.high, self.low
-        couplings = conditionals.couplings
-        weights = [values.abs() for _, values in [couplings.entries()]]
-        weights += [part.weights.abs() for part in couplings.higher_orders()]
-        sizes = torch.cat([couplings.bias.abs().flatten(), *weights])
-        sizes = sizes[sizes > 0]
-        if not len(sizes):
-            return self.high or self.low or 1.0, self.low or self.high or 1.0
-        high = self.high if self.high is not None else 2 * float(sizes.max())
-        low = self.low if self.low is not None else 0.1 * float(sizes.min())
-        return max(high, low), min(low, high)
 
     def _run(
         self,
@@ -177,7 +160,7 @@ class Annealing(_Search):
             watcher: Sees the progress and may end the search.
         """
         sampler = make_sampler(network, external)
-        high, low = self.temperatures(sampler.conditionals)
+        high, low = span_of_temperatures(sampler.conditionals.couplings, self.high, self.low)
         symbols = start if start is not None else draw(network, replicas, generator=generator)
         like = sampler.conditionals.bias
 
@@ -234,7 +217,7 @@ class ReplicaExchange(_Search):
                 f"replicas must be a multiple of rungs={self.rungs}, but is {replicas}"
             )
         sampler = make_sampler(network, external)
-        high, low = self.temperatures(sampler.conditionals)
+        high, low = span_of_temperatures(sampler.conditionals.couplings, self.high, self.low)
         symbols = start if start is not None else draw(network, replicas, generator=generator)
         like = sampler.conditionals.bias
         steps = torch.arange(self.rungs, device=like.device, dtype=like.dtype) / (self.rungs - 1)
@@ -264,6 +247,26 @@ class ReplicaExchange(_Search):
         order[lower] = torch.where(swap, upper, lower)
         order[upper] = torch.where(swap, lower, upper)
         return order
+
+
+def span_of_temperatures(
+    couplings: Couplings, high: float | None, low: float | None
+) -> tuple[float, float]:
+    """The highest and the lowest temperature, computed from the couplings unless given.
+
+    At the highest the couplings hardly matter, at the lowest even the weakest one does.
+    """
+    if high is not None and low is not None:
+        return high, low
+    weights = [couplings.entries()[1].abs()]
+    weights += [part.weights.abs() for part in couplings.higher_orders()]
+    sizes = torch.cat([couplings.bias.abs().flatten(), *weights])
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return high or low or 1.0, low or high or 1.0
+    highest = high if high is not None else 2 * float(sizes.max())
+    lowest = low if low is not None else 0.1 * float(sizes.min())
+    return max(highest, lowest), min(lowest, highest)
 
 
 def _total(sampler: GibbsSampler, symbols: Tensor) -> Tensor:

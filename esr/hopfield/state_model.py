@@ -36,7 +36,7 @@ class NetworkState(EnergyModel[object]):
         replicas: int,
         loss: StateLoss | None = None,
         activation: Activation | None = None,
-        spread: float = 0.01,
+        spread: float = 0.3,
         generator: Generator | None = None,
     ) -> None:
         super().__init__(replicas)
