@@ -1,5 +1,6 @@
 """A picture of a recorded state that moves: what stands still is drawn once."""
 
+import math
 from collections.abc import Callable, Sequence
 from io import BytesIO
 
@@ -58,7 +59,8 @@ class StatePicture:
         lower = 0.45 + CURVES_HEIGHT + 0.35  # where panels of neurons begin
         across = max(columns * pitch, 4.0 * len(curves))
         size = (across + 0.05, lower + rows * step_up + (0.25 if read is None else 0.45))
-        self.figure = Figure(figsize=size, dpi=DPI)
+        whole = [(math.ceil(DPI * side) + 0.2) / DPI for side in size]  # pixels, whichever way
+        self.figure = Figure(figsize=(whole[0], whole[1]), dpi=DPI)  # matplotlib rounds
         spread = (across - columns * pitch) / columns
         self._images: list[AxesImage] = []
         for place, quantity in enumerate(self._quantities):
