@@ -17,10 +17,8 @@ class StateEnergies:
     """The energy of a state and what it consists of.
 
     Arguments:
-        by_rule: Energy of each soft rule.
+        by_rule: Energy of each rule; of a hard one the price of what is broken.
         integral: Term of the activation; 0 for states of zeros and ones.
-        penalty: What a search adds for broken hard rules; 0 for graded states, on which hard
-            rules do not act.
         data: Loss of what the state spells; None without a loss.
         total: Data plus all else times the factor on structure: what training lowers.
         violations: Broken instances of hard rules of the state read as symbols.
@@ -30,7 +28,6 @@ class StateEnergies:
 
     by_rule: Mapping[str, float]
     integral: float
-    penalty: float
     data: float | None
     total: float
     violations: int
@@ -87,11 +84,8 @@ def look_at(
         active = network.states(symbols).to(internal)
     integral = torch.zeros_like(active[:, 0, 0]) if held else model.activation.integral(active)
     violations = network.violations(active[chosen])
-    penalty = torch.zeros_like(integral)
-    if held:
-        penalty = network.price * network.hard.violations(symbols).to(penalty)
     data = _data(model, active, symbols, held)
-    structure = model.couplings.energy(active) + integral + penalty
+    structure = model.couplings.energy(active) + integral
     total = structure_scale * structure + (0 if data is None else data)
     finite = total[total.isfinite()]
     shares = model.couplings.energy_by_rule(active[chosen])
@@ -99,7 +93,6 @@ def look_at(
     energies = StateEnergies(
         by_rule={name: float(share[0]) for name, share in shares.items()},
         integral=float(integral[replica]),
-        penalty=float(penalty[replica]),
         data=None if data is None else float(data[replica]),
         total=float(total[replica]),
         violations=int(violations[0]),

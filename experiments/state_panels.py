@@ -138,12 +138,9 @@ def titled_curves(frames: Sequence[Frame]) -> list[tuple[str, list[Curve]]]:
     if len(data) == len(frames):
         totals.append(Curve("data (loss)", data, "tab:red"))
     parts = _rule_curves(frames)
-    for label, values, style in (
-        ("activation", [each.integral for each in energies], "--"),
-        ("price of broken rules", [each.penalty for each in energies], ":"),
-    ):
-        if any(values):
-            parts.append(Curve(label, values, "black", style))
+    integral = [each.integral for each in energies]
+    if any(integral):
+        parts.append(Curve("activation", integral, "black", "--"))
     broken = [float(each.violations) for each in energies]
     violations = [Curve("instances", broken, "tab:red")] if any(broken) else []
     titled = (("energy", totals), ("energy by rule", parts), ("broken hard rules", violations))

@@ -18,11 +18,12 @@ __all__ = ["HopfieldNetwork"]
 class HopfieldNetwork:
     """Neurons, soft couplings and hard rules, ready for any of the dynamics.
 
-    It holds no state: dynamics take states and return them. `couplings` are the rules as
-    written, for graded dynamics. Dynamics over zeros and ones, and mean field, see the same
-    energies through `discrete_grid`, `discrete_terms` and `allowed`: groups of one-of-many in
-    which hard rules cost `price` each, single neurons that cannot be on are masked out, and so
-    is all that follows from the hard rules.
+    It holds no state: dynamics take states and return them. `couplings` are the soft rules as
+    written, `relaxed` those with the hard ones at a price, for graded dynamics. Dynamics over
+    zeros and ones, and mean field, see the same energies through `discrete_grid`,
+    `discrete_terms` and `allowed`: groups of one-of-many in which hard rules cost `price` each,
+    single neurons that cannot be on are masked out, and so is all that follows from the hard
+    rules.
 
     Arguments:
         grid: The neurons.
@@ -51,6 +52,10 @@ class HopfieldNetwork:
         self.hard = HardRules(self.discrete_grid, flat)
         self.allowed = self.hard.allowed(device=self.couplings.bias.device)
         self.price = price if price is not None else self._sufficient_price(flat)
+        hard = any(term.hard for term in self.terms)
+        self.relaxed = (
+            Couplings(grid, priced(self.terms, self.price), dtype) if hard else self.couplings
+        )
         joint = [term for term in flat if not (term.hard and term.order == 1)]
         self.discrete_terms = priced(joint, self.price)
 

@@ -44,7 +44,7 @@ class NetworkState(EnergyModel[object]):
         grouped = network.grid.grouped
         self.activation = activation or (Softmax(0.5) if grouped else Sigmoid())
         self._centre = 0.0 if grouped else 0.5
-        self.couplings = network.couplings  # moves along with the parameters
+        self.couplings = network.relaxed  # moves along with the parameters
         self.internal = nn.Parameter(
             torch.empty(replicas, network.grid.slots, network.grid.symbols)
         )
