@@ -96,5 +96,5 @@ class Softmax:
 
 
 def usual_activation(grouped: bool) -> Activation:
-    """What neurons respond by unless told otherwise: a softmax at 0.5 in groups, else a sigmoid."""
+    """What neurons respond by unless told otherwise: in groups a softmax at 0.5."""
     return Softmax(0.5) if grouped else Sigmoid()

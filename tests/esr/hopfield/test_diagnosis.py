@@ -51,7 +51,7 @@ def pair_terms(grid: Grid, seed: int, rules: int = 3) -> list[CouplingTerm]:
     return [CouplingTerm(f"rule_{k}", neurons[k], weights[k]) for k in range(rules)]
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), grouped=st.booleans())
 def test_spectrum_step_and_sensitivities_are_those_of_the_full_matrix(
     seed: int, grouped: bool
@@ -84,7 +84,7 @@ def test_spectrum_step_and_sensitivities_are_those_of_the_full_matrix(
     )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), grouped=st.booleans())
 def test_energies_of_relaxed_and_of_all_hard_states_lie_in_the_bounds(
     seed: int, grouped: bool
@@ -112,7 +112,7 @@ def test_the_energy_of_queens_is_bounded_by_the_pairs_of_rows() -> None:
     assert diagnose(HopfieldNetwork(rows, [term])).energy == pytest.approx((0, 6))
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), grouped=st.booleans())
 def test_a_rule_at_its_largest_factor_is_safe_and_a_hundredth_above_is_not(
     seed: int, grouped: bool
@@ -157,7 +157,7 @@ def test_a_step_that_is_too_long_is_not_safe_and_rules_are_told_to_shrink() -> N
         diagnose(network, step=0.0)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6))
 def test_above_the_temperatures_mean_field_has_one_fixed_point(seed: int) -> None:
     grid = random_grid(seed, grouped=True)
@@ -169,11 +169,11 @@ def test_above_the_temperatures_mean_field_has_one_fixed_point(seed: int) -> Non
     values = torch.linalg.eigvalsh(p @ searched.dense() @ p)
     assert found.lowest == pytest.approx(float(values[0]), abs=1e-10)
     assert found.contraction_temperature >= found.unique_temperature
-    temperature = 1.2 * found.contraction_temperature + 0.1
+    temperature = 2 * found.contraction_temperature + 0.1
     active = torch.rand(8, grid.slots, grid.symbols, generator=rng(seed), dtype=torch.float64)
-    for _ in range(300):  # the distance falls by 1.2 or more each time
+    for _ in range(60):  # the distance halves each time, or more
         active = (searched.field(active) / temperature).softmax(2)
-    # 1.2^-300 is far below rounding.
+    # 2^-60 is below rounding.
     torch.testing.assert_close(active, active[:1].expand_as(active), rtol=0, atol=1e-10)
 
 
