@@ -116,7 +116,7 @@ def show_diagnosis(console: Console, found: Diagnosis) -> None:
 
 
 def _soft_table(found: Diagnosis) -> Table:
-    columns = ("rule", "order", "instances", "weights", "eigenvalues", "moves lowest", "factor")
+    columns = ("rule", "order", "instances", "weights", "spectrum", "moves lowest", "factor")
     title = "soft rules; factor: the largest on the rule alone at which the step is safe"
     table = Table(*columns, title=title, title_justify="left")
     for rule in found.soft_rules:

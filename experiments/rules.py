@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NEURON",
         help="which rules couple these one, two or more neurons, each given by its value on "
-        "every axis, as in 3,'+'",
+        "every axis, as in 3,'+' or V[3, '+']",
     )
     add("--format", action="store_true", help="print the text in its one layout")
     add("--write", action="store_true", help="with --format: write it to the file instead")
