@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _ENDING = ".rules"
+_LARGEST = 1e15
 _WORDS = re.compile(r"""'[^']*'|"[^"]*"|[^\s,]+""")
 
 Row = list[str | float]
@@ -83,9 +84,10 @@ def parameters_of(texts: Sequence[str]) -> dict[str, float]:
     for text in texts:
         name, equals, value = text.partition("=")
         number = _number(value.strip())
-        if not equals or number is None:
+        if not equals or number is None or abs(number) > _LARGEST:
             raise ConfigurationError(
-                f"--set takes parameter=number, such as n=12, but got '{text}'"
+                "--set takes parameter=number, such as n=12, at most 1e15 in size, but got "
+                f"'{text}'"
             )
         found[name.strip()] = number
     return found

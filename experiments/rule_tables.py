@@ -70,7 +70,8 @@ def show_program(
     table = Table("rule", "line", "source", title="rules", title_justify="left")
     sources: dict[str, tuple[int, str]] = {}
     for term in compiled.terms:
-        sources.setdefault(term.name, (term.line, term.source))
+        rule, _, _ = term.name.partition(".")  # soft groups have two terms
+        sources.setdefault(rule, (term.line, term.source))
     for name in program.rules:
         line, source = sources.get(name, (0, ""))
         if name in compiled.empty_rules:

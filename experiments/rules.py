@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--write goes with --format")
     if options.sample is not None and options.sample < 1:
         parser.error(f"--sample takes a number of at least 1, but got {options.sample}")
+    if not 0 <= options.seed < 2**63:
+        parser.error(f"--seed takes a number from 0 to 2**63 - 1, but got {options.seed}")
     try:
         _run(options)
     except (ConfigurationError, DataError, RuleError, TrainingError) as error:
