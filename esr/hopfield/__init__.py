@@ -3,6 +3,7 @@
 from esr.hopfield.activation import Activation, Sigmoid, Softmax
 from esr.hopfield.conditionals import Conditionals
 from esr.hopfield.couplings import Couplings, Explanation
+from esr.hopfield.diagnosis import Diagnosis, diagnose
 from esr.hopfield.discrete import multilinear
 from esr.hopfield.forest import ForestDistribution
 from esr.hopfield.gibbs import ExternalField, GibbsSampler
@@ -26,6 +27,7 @@ __all__ = [
     "Conditionals",
     "CouplingTerm",
     "Couplings",
+    "Diagnosis",
     "Eigenpairs",
     "Explanation",
     "ExternalField",
@@ -49,6 +51,7 @@ __all__ = [
     "Trajectory",
     "anneal_mean_field",
     "computed_step",
+    "diagnose",
     "extreme_eigenpairs",
     "forest_of",
     "multilinear",

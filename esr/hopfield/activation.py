@@ -7,7 +7,7 @@ from torch import Tensor
 
 from esr.errors import ConfigurationError
 
-__all__ = ["Activation", "Sigmoid", "Softmax"]
+__all__ = ["Activation", "Sigmoid", "Softmax", "usual_activation"]
 
 
 class Activation(Protocol):
@@ -93,3 +93,8 @@ class Softmax:
         """Minus temperature times the entropy, summed over slots, `(R,)`."""
         entropy: Tensor = torch.special.entr(activations)
         return -self.temperature * entropy.flatten(1).sum(1)
+
+
+def usual_activation(grouped: bool) -> Activation:
+    """What neurons respond by unless told otherwise: in groups a softmax at 0.5."""
+    return Softmax(0.5) if grouped else Sigmoid()

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor, nn
 
-from esr.hopfield.activation import Activation, Sigmoid, Softmax
+from esr.hopfield.activation import Activation, usual_activation
 from esr.hopfield.gibbs import ExternalField
 from esr.hopfield.loss_field import LossField
 from esr.hopfield.network import HopfieldNetwork
@@ -42,7 +42,7 @@ class NetworkState(EnergyModel[object]):
         super().__init__(replicas)
         self.network, self.loss, self.spread = network, loss, spread
         grouped = network.grid.grouped
-        self.activation = activation or (Softmax(0.5) if grouped else Sigmoid())
+        self.activation = activation or usual_activation(grouped)
         self._centre = 0.0 if grouped else 0.5
         self.couplings = network.relaxed  # moves along with the parameters
         self.internal = nn.Parameter(
