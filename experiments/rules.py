@@ -7,6 +7,7 @@ step, temperatures, and each rule's share. Mistakes in the rules are all shown a
     python -m experiments.rules queens --set n=12 clash=-2
     python -m experiments.rules colouring --input edges=edges.csv --sample 5
     python -m experiments.rules infix --explain "3,'+'" "4,'*'"
+    python -m experiments.rules arithmetic --draw couplings.png
     python -m experiments.rules mine.rules --format --write
 """
 
@@ -22,6 +23,7 @@ from esr.hopfield import HopfieldNetwork, Sigmoid, Softmax, diagnose
 from esr.hopfield.activation import Activation
 from esr.rules import CompiledRules, RuleProgram, format_rules
 from esr.rules.includes import standard_names
+from experiments.couplings_figure import draw_couplings
 from experiments.rule_arguments import (
     Row,
     first_sentence,
@@ -107,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="print N states: exact draws if the slots form a forest, else annealed ones",
     )
+    add("--draw", type=Path, metavar="PNG", help="draw Q with the rules behind each entry")
     add("--step", type=float, help="judge this step of graded dynamics")
     add("--gain", type=float, help="of free neurons in the diagnosis")
     add("--temperature", type=float, help="of groups in the diagnosis, and of exact draws")
@@ -132,7 +135,9 @@ def _run(options: argparse.Namespace) -> None:
         _explain(network, options.explain)
     if options.sample is not None:
         _sample(network, options)
-    if not options.explain and options.sample is None:
+    if options.draw is not None:
+        _draw(network, options.draw)
+    if not options.explain and options.sample is None and options.draw is None:
         generator = torch.Generator().manual_seed(options.seed)
         activation = _activation(compiled.grid.grouped, options)
         found = diagnose(network, activation, options.step, generator=generator)
@@ -140,6 +145,15 @@ def _run(options: argparse.Namespace) -> None:
         lengths = {name: len(given) for name, given in rows.items()}
         show_program(console, program, compiled, parameters, lengths)
         show_diagnosis(console, found)
+
+
+def _draw(network: HopfieldNetwork, path: Path) -> None:
+    """Q with its rules, as a picture."""
+    try:
+        draw_couplings(network).savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise DataError(f"--draw {path} cannot be written: {error}") from error
+    print(f"couplings drawn: {path}")
 
 
 def _compiled(

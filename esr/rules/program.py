@@ -23,6 +23,9 @@ from esr.rules.values import Overrides, Values
 
 __all__ = ["CompiledRules", "RuleProgram", "standard"]
 
+LARGEST = 1e15
+"""Parameters are at most this size, so that whole numbers among them are exact."""
+
 
 @dataclass(frozen=True)
 class CompiledRules:
@@ -230,8 +233,9 @@ def _require_number(name: str, value: float | Tensor) -> None:
     if isinstance(value, Tensor):
         fits = value.dim() == 0 and bool(value.detach().isfinite())
     else:
-        fits = isinstance(value, (int, float)) and abs(value) < float("inf")
+        fits = isinstance(value, (int, float)) and abs(value) <= LARGEST
     if not fits:
         raise ConfigurationError(
-            f"parameter '{name}' takes a finite number or a tensor of shape (), but got {value!r}"
+            f"parameter '{name}' takes a number of at most {LARGEST:g} in size or a tensor of "
+            f"shape (), but got {value!r}"
         )

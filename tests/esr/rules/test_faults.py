@@ -198,7 +198,7 @@ def test_includes_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"parameters": {"v": 1.0}}, r"no parameter 'v'; valid names: w"),
-        ({"parameters": {"w": float("nan")}}, r"parameter 'w' takes a finite number"),
+        ({"parameters": {"w": float("nan")}}, r"parameter 'w' takes a number of at most"),
         ({"parameters": {"w": torch.zeros(2)}}, r"a tensor of shape \(\)"),
         ({"axes": {"raw": [1]}}, r"no axis 'raw'; did you mean 'row'"),
         ({"axes": {"sym": [1, 2]}}, r"'sym' takes a list of distinct texts"),
