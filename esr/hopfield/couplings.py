@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from esr.closed_gradient import autograd_is_plain, with_closed_gradient
 from esr.errors import ConfigurationError
 from esr.hopfield.blocks import Block, DenseBlock
 from esr.hopfield.grid import Grid
@@ -68,6 +69,7 @@ class Couplings(nn.Module):
             _check(term, grid)
         self.grid = grid
         self.terms = tuple(terms)
+        self._learned = any(term.weights.requires_grad for term in self.terms)
         soft = [term for term in self.terms if not term.hard and len(term.weights)]
         device = soft[0].neurons.device if soft else None
         bias = torch.zeros(grid.size, dtype=dtype, device=device)
@@ -120,7 +122,26 @@ class Couplings(nn.Module):
         return field
 
     def energy(self, states: Tensor) -> Tensor:
-        """The energy of states `(R, G, S)`, `(R,)`."""
+        """The energy of states `(R, G, S)`, `(R,)`; its gradient is found along with it."""
+        if self._learned or not autograd_is_plain(states):
+            return self._energy(states)
+        return with_closed_gradient(self._with_slope, self._energy_of, [states])
+
+    def _with_slope(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """The energy and its derivative, from one product with Q."""
+        (states,) = tensors
+        field = self.product(states)
+        energy = -((0.5 * field + self.bias) * states).flatten(1).sum(1)
+        field += self.bias
+        for higher in self.higher_orders():
+            energy += higher.energy(states)
+            higher.add_field(states, field)
+        return energy, [field.neg_()]
+
+    def _energy_of(self, tensors: Sequence[Tensor]) -> Tensor:
+        return self._energy(tensors[0])
+
+    def _energy(self, states: Tensor) -> Tensor:
         pairs = -0.5 * (states * self.product(states)).flatten(1).sum(1)
         energy = pairs - (states * self.bias).flatten(1).sum(1)
         for higher in self.higher_orders():

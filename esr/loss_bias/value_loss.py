@@ -77,8 +77,8 @@ class ValueLoss:
                 f"{type(self.layout).__name__} has no relaxed values; use of_symbols, or a "
                 "layout such as InfixString or HeapTree"
             )
-        values = self.layout.values(states.to(self.inputs), self.inputs)
-        return self.compressed(self.function(values)).to(states)
+        values = self.layout.values(states, self.inputs.to(states))
+        return self.compressed(self.function(values))
 
     def compressed(self, losses: Tensor) -> Tensor:
         """The compression of losses `(*)`, where there is one."""
