@@ -1,6 +1,7 @@
 """Learning the couplings of a network from examples of its states."""
 
 from esr.hopfield.learning.contrastive import ContrastiveHebbian, Phases, exact_samples
+from esr.hopfield.learning.coupling_model import CouplingModel
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import NetworkLearner
 from esr.hopfield.learning.maximum_likelihood import MaximumLikelihood
@@ -9,6 +10,7 @@ from esr.hopfield.learning.wiring import Wiring
 
 __all__ = [
     "ContrastiveHebbian",
+    "CouplingModel",
     "HardZeros",
     "MaximumLikelihood",
     "NetworkLearner",
