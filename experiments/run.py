@@ -130,6 +130,8 @@ def _record(
     )
     for name, figure in conclusion.figures.items():
         figure.savefig(place.folder / f"{name}.png", dpi=120)
+    for file, text in conclusion.texts.items():
+        (place.folder / file).write_text(text, encoding="utf-8")
     resolved = OmegaConf.to_yaml(config, resolve=True)
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 

@@ -64,12 +64,14 @@ class TensorBoardLog(Generic[BatchT]):
     def conclude(
         self, conclusion: Conclusion, settings: Mapping[str, str | float], step: int
     ) -> None:
-        """Write the equations found, the figures and the hparams entry, and close."""
+        """Write the equations found, the figures, texts and the hparams entry, and close."""
         writer = self._open()
         for name, expression in conclusion.expressions.items():
             writer.add_text(f"equations/{name}", _found(expression), step)
         for name, figure in conclusion.figures.items():
             writer.add_figure(name, figure, step, close=False)
+        for file, text in conclusion.texts.items():
+            writer.add_text(f"texts/{file}", _verbatim(text), step)
         metrics = {
             f"hp/{name}": value
             for name, value in conclusion.metrics.items()
@@ -82,6 +84,11 @@ class TensorBoardLog(Generic[BatchT]):
         if self._writer is None:
             raise RuntimeError("the log was used before training started")
         return self._writer
+
+
+def _verbatim(text: str) -> str:
+    """Markdown that shows a text as it is: every line indented."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _found(expression: Expression) -> str:

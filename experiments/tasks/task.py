@@ -52,6 +52,7 @@ class Conclusion:
         summary: Rows (what, figure) of the closing table, in order.
         figures: Name to figure.
         animations: Name to moving picture.
+        texts: Name of a file in the run's folder to what it shall hold.
     """
 
     metrics: Mapping[str, float]
@@ -59,6 +60,7 @@ class Conclusion:
     summary: Sequence[tuple[str, str]] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     animations: Mapping[str, FuncAnimation] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):

@@ -102,12 +102,9 @@ class CouplingModel(EnergyModel[Tensor]):
             self._number.fill_(counts.number)
         drawn = self.sample(self.samples, generator=generator).transpose(0, 1).flatten(1)
         found = count_examples(drawn, self.symbols, self._copies)
-        size = (self.replicas, -1)
-        singles = found.singles.unflatten(0, size) / found.number
-        pairs = found.pairs.unflatten(0, size) / found.number
-        contrast = self._pooled(
-            counts.singles / counts.number - singles, counts.pairs / counts.number - pairs
-        )
+        singles = counts.singles / counts.number - self._apart(found.singles) / found.number
+        pairs = counts.pairs / counts.number - self._apart(found.pairs) / found.number
+        contrast = self._pooled(singles, pairs)
         fields = self.fields.masked_fill(self.forbidden_fields, 0)
         couplings = self.couplings.masked_fill(self.forbidden_couplings, 0)
         gain = (fields * contrast[0]).sum((1, 2)) + (couplings * contrast[1]).sum((1, 2, 3))
@@ -117,7 +114,7 @@ class CouplingModel(EnergyModel[Tensor]):
     def sample(self, count: int, *, generator: Generator | None = None) -> Tensor:
         """Exact samples of each replica, integers `(R, count, G)`."""
         drawn = self._distribution().sample(count, generator=generator)
-        return drawn.unflatten(1, (self.replicas, -1)).transpose(0, 1)
+        return drawn.reshape(count, self.replicas, -1).transpose(0, 1)
 
     def negative_log_likelihood(self, examples: Tensor) -> Tensor:
         """Mean over examples `(n, G)` of minus their log-probability, exact, `(R,)`.
@@ -159,11 +156,8 @@ class CouplingModel(EnergyModel[Tensor]):
         counts = Counts(self._singles.double(), self._pairs.double(), int(self._number))
         dead = self.hard_zeros.forbidden(counts, self.wiring)
         distribution = self._distribution()
-        size = (self.replicas, -1)
-        made = self._pooled(
-            distribution.marginals()[0].unflatten(0, size),
-            distribution.pair_marginals()[0].unflatten(0, size),
-        )
+        singles, pairs = distribution.marginals()[0], distribution.pair_marginals()[0]
+        made = self._pooled(self._apart(singles), self._apart(pairs))
         for masks, missing, often in zip(self._masks(), dead, made, strict=True):
             new = missing & (often <= threshold)
             masks |= new if which is None else new & which.view(-1, *(1,) * (new.dim() - 1))
@@ -197,6 +191,10 @@ class CouplingModel(EnergyModel[Tensor]):
             fields[:, wiring.slot_kinds].flatten(0, 1),
             couplings[:, wiring.edge_kinds].flatten(0, 1),
         )
+
+    def _apart(self, together: Tensor) -> Tensor:
+        """What all replicas have in a row, `(R * n, *)`, for each of them, `(R, n, *)`."""
+        return together.reshape(self.replicas, -1, *together.shape[1:])
 
     def _count(self, examples: Tensor) -> Counts:
         wiring = self.wiring
