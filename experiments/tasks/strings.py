@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield import PairwiseNetwork
+from esr.hopfield import PairwiseNetwork, pairwise_of
 from esr.hopfield.learning import (
     CouplingModel,
     HardZeros,
@@ -18,10 +18,11 @@ from esr.hopfield.learning import (
     NetworkLearner,
     PseudoLikelihood,
     Wiring,
+    plain_gauge,
 )
 from esr.models import EnergyModel
 from esr.random import RandomStreams
-from esr.rules import rules_text
+from esr.rules import RuleProgram, rules_text
 from esr.training import Callback, Phase, Progress
 from experiments.tasks.strings_data import Spelling, StringData, drawn_strings, read_strings
 from experiments.tasks.strings_figure import draw_couplings
@@ -32,9 +33,9 @@ __all__ = ["CouplingFactory", "Strings"]
 
 RULES = "learnt.rules"
 """File of the learnt rules in a run's folder."""
-COARSENESS = 0.5
+COARSENESS = 1.0
 """Soft weights of the learnt rules that are alike within this are written as one, and smaller
-ones left out, in units of energy: about the error of a weight learnt from some 20 pairs."""
+ones left out, in units of energy: twice the error of a weight learnt from four pairs."""
 SHOWN = 8
 """Sample strings in the closing table."""
 
@@ -149,24 +150,26 @@ class Strings:
             judgement, _ = self._judge(other)
             rows.append((label, str(judgement)))
             metrics |= judgement.metrics(prefix)
-        grid = self.data.grid
-        text = rules_text(
-            grid, learnt.terms(), tolerance=COARSENESS, threshold=COARSENESS, name="learnt"
-        )
+        plain = plain_gauge(learnt)
+        text = self._text(plain)
+        written, _ = self._judge(self._read(text))
+        rows.insert(1, (f"its rules in {RULES}", str(written)))
+        metrics |= written.metrics("rules_")
         hard = [line for line in text.splitlines() if line.endswith("forbid")]
         rules = sum(line.startswith("learnt_") for line in text.splitlines())
         metrics |= {"rules": float(rules), "hard_rules": float(len(hard))}
+        (axis,) = self.data.grid.symbol_axes
         shown = [repr(string) for string in self.data.text(samples[:SHOWN])]
         rows += [
             ("strings learnt from", str(len(self.data.training))),
             ("samples", " ".join(shown)),
-            ("rules learnt", f"{len(hard)} hard, {rules - len(hard)} soft, in {RULES}"),
-            *(("hard rule", line.partition(": ")[2]) for line in hard[:SHOWN]),
+            ("rules learnt", f"{len(hard)} hard, {rules - len(hard)} soft"),
+            *(("", line) for line in text.splitlines() if line.startswith("set ")),
+            *(("", line.partition(": ")[2]) for line in hard[:SHOWN]),
         ]
-        networks = {"learnt": learnt}
+        networks = {"learnt": plain}
         if self.data.truth is not None:
             networks["true grammar"] = self.data.truth
-        (axis,) = grid.symbol_axes
         figure = draw_couplings(networks, [str(value) for value in axis.values])
         return Conclusion(
             metrics, summary=rows, figures={"couplings": figure}, texts={RULES: text}
@@ -174,6 +177,22 @@ class Strings:
 
     def _judge(self, network: PairwiseNetwork) -> tuple[Judgement, Tensor]:
         return judge(network, self.data, self.samples, generator=self._generator)
+
+    def _text(self, network: PairwiseNetwork) -> str:
+        """A network as rules, numbers in half precision so that they are short."""
+        short = PairwiseNetwork(network.fields.half(), network.edges, network.couplings.half())
+        return rules_text(
+            self.data.grid, short.terms(), tolerance=COARSENESS, threshold=COARSENESS
+        )
+
+    def _read(self, text: str) -> PairwiseNetwork:
+        """The network that rules say."""
+        compiled = RuleProgram.parse(text).compile(dtype=torch.float64)
+        terms = [term.to(self.data.edges.device) for term in compiled.terms]
+        network = pairwise_of(compiled.grid, terms, torch.float64)
+        if network is None:
+            raise TypeError("rules of pairs were read back as rules of more")
+        return network
 
     def _yardsticks(self, model: CouplingModel) -> dict[tuple[str, str], PairwiseNetwork]:
         """Networks to judge the trained one by: label and prefix of metrics to network."""

@@ -1,11 +1,12 @@
 """Every configuration file composes and makes its object."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
 from esr.models import EnergyModel, FunctionModel
@@ -18,12 +19,30 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
 
 
-def composed(*overrides: str) -> DictConfig:
+def composed(*overrides: str, hydra: bool = False) -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=list(overrides), return_hydra_config=hydra)
 
 
-@pytest.mark.parametrize("name", names("model"))
+@cache
+def family(model: str) -> type[EnergyModel[object]]:
+    """What a model's class must be for a task to take it: any function, or just this class."""
+    made = get_class(composed(f"model={model}").model._target_)
+    return FunctionModel if issubclass(made, FunctionModel) else made
+
+
+@cache
+def models_of(task: str) -> list[str]:
+    """The models of the family of a task's default one."""
+    config = composed(f"+task={task}", hydra=True)
+    chosen = family(config.hydra.runtime.choices["model"])
+    return [name for name in names("model") if family(name) is chosen]
+
+
+FUNCTIONS = [name for name in names("model") if family(name) is FunctionModel]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_model_is_a_function_of_the_sizes_asked_for(name: str) -> None:
     make = instantiate(composed(f"model={name}").model, _convert_="all")
     generator = torch.Generator().manual_seed(0)
@@ -39,6 +58,11 @@ SMALL = {
 }
 
 
+def test_every_model_is_taken_by_a_task() -> None:
+    assert {model for task in names("task") for model in models_of(task)} == set(names("model"))
+    assert len(FUNCTIONS) > 1
+
+
 @pytest.mark.parametrize("name", names("task"))
 def test_a_task_builds_trains_on_and_validates_every_model(name: str) -> None:
     config = composed(f"+task={name}", *SMALL.get(name, []))
@@ -47,7 +71,7 @@ def test_a_task_builds_trains_on_and_validates_every_model(name: str) -> None:
     assert isinstance(trainer, Trainer)
     streams = RandomStreams(0)
     task.prepare(streams, torch.device("cpu"))
-    for chosen in names("model"):
+    for chosen in models_of(name):
         config = composed(f"+task={name}", f"model={chosen}")
         model = task.build(instantiate(config.model, _convert_="all"), 2, streams)
         assert isinstance(model, EnergyModel)

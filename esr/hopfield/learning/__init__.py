@@ -2,6 +2,7 @@
 
 from esr.hopfield.learning.contrastive import ContrastiveHebbian, Phases, exact_samples
 from esr.hopfield.learning.coupling_model import CouplingModel
+from esr.hopfield.learning.gauge import plain_gauge
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import NetworkLearner
 from esr.hopfield.learning.maximum_likelihood import MaximumLikelihood
@@ -19,4 +20,5 @@ __all__ = [
     "Wiring",
     "exact_samples",
     "local_fields",
+    "plain_gauge",
 ]
