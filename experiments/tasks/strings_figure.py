@@ -34,8 +34,8 @@ def draw_couplings(networks: Mapping[str, PairwiseNetwork], symbols: Sequence[st
     largest = max(1e-6, *(float(mean.nan_to_num().abs().max()) for mean in shown.values()))
     for panel, (name, mean) in zip(panels, shown.items(), strict=True):
         dark = torch.where(mean.isnan(), 1.0, torch.nan)
-        image = panel.imshow(mean, cmap="RdBu", vmin=-largest, vmax=largest)
-        panel.imshow(dark, cmap=FORBIDDEN)
+        image = panel.imshow(mean.numpy(), cmap="RdBu", vmin=-largest, vmax=largest)
+        panel.imshow(dark.numpy(), cmap=FORBIDDEN)
         panel.set_xticks(range(len(symbols)), symbols)
         panel.set_yticks(range(len(symbols)), symbols)
         panel.set(xlabel="second symbol", ylabel="first symbol", title=name)
