@@ -188,11 +188,11 @@ class Strings:
     def _read(self, text: str) -> PairwiseNetwork:
         """The network that rules say."""
         compiled = RuleProgram.parse(text).compile(dtype=torch.float64)
-        terms = [term.to(self.data.edges.device) for term in compiled.terms]
-        network = pairwise_of(compiled.grid, terms, torch.float64)
+        network = pairwise_of(compiled.grid, compiled.terms, torch.float64)
         if network is None:
             raise TypeError("rules of pairs were read back as rules of more")
-        return network
+        parts = (network.fields, network.edges, network.couplings)
+        return PairwiseNetwork(*(part.to(self.data.edges.device) for part in parts))
 
     def _yardsticks(self, model: CouplingModel) -> dict[tuple[str, str], PairwiseNetwork]:
         """Networks to judge the trained one by: label and prefix of metrics to network."""

@@ -55,7 +55,8 @@ def test_examples_are_valid_strings_of_the_grammar() -> None:
 
 
 def test_learnt_rules_compile_and_allow_the_same_strings() -> None:
-    task = prepared(examples=100, samples=50, spelling=Spelling(["N", "0", "7", "+", "y"], 4))
+    spelling = Spelling(["N", "0", "7", "+", "y"], 4)
+    task = prepared(examples=100, samples=50, tied=False, spelling=spelling)
     conclusion = concluded(task)
     assert conclusion.metrics["hard_rules"] > 0
     compiled = RuleProgram.parse(conclusion.texts[RULES]).compile()
@@ -73,7 +74,7 @@ def test_a_file_of_strings_is_split_padded_and_learnt(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     odd = ["a b", "#'\"", "\\{}", "b", "\u00e9a"]
     path.write_text("\n".join([*odd, "", *odd]), encoding="utf-8")
-    task = prepared(path=str(path), samples=20, spelling=Spelling(padding="_"))
+    task = prepared(path=str(path), samples=20, tied=False, spelling=Spelling(padding="_"))
     data = task.data
     assert data.training.shape == (8, 3)
     assert (len(data.validation), len(data.test)) == (1, 1)
@@ -157,15 +158,15 @@ def test_only_couplings_can_be_concluded() -> None:
 def test_a_run_leaves_its_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = ["task.examples=40", "task.samples=40", "task.spelling.length=4", "replicas=2"]
-    steps = ["task.phases.contrast.steps=20", "task.phases.settle.steps=20"]
+    small = ["task.examples=200", "task.samples=40", "task.spelling.length=3", "task.tied=false"]
+    steps = [f"task.phases.{name}.steps=20" for name in ("contrast", "settle")]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["run", "+task=strings", *small, *steps])
+    monkeypatch.setattr(sys, "argv", ["run", "+task=strings", *small, *steps, "replicas=2"])
     main()
     (folder,) = run_folders(tmp_path)
     assert folder.relative_to(tmp_path).parts[:3] == ("outputs", "strings", "couplings")
     text = (folder / RULES).read_text(encoding="utf-8")
-    assert RuleProgram.parse(text).axes["position"] == (0, 1, 2, 3)
+    assert RuleProgram.parse(text).axes["position"] == (0, 1, 2)
     assert (folder / "couplings.png").stat().st_size > 0
     metrics = json.loads((folder / "result.json").read_text())["metrics"]
     assert 0.5 < metrics["uncoupled_valid_share"] + metrics["valid_share"] <= 2
