@@ -13,7 +13,6 @@ from esr.errors import ConfigurationError
 from esr.hopfield import PairwiseNetwork, pairwise_of
 from esr.hopfield.learning import (
     CouplingModel,
-    HardZeros,
     MaximumLikelihood,
     NetworkLearner,
     PseudoLikelihood,
@@ -146,7 +145,7 @@ class Strings:
         soft, _ = self._judge(model.network(best, hard=False))
         rows = [("trained", str(judged)), ("trained, without hard zeros", str(soft))]
         metrics = {**judged.metrics(), **soft.metrics("soft_")}
-        for (label, prefix), other in self._yardsticks(model).items():
+        for prefix, (label, other) in self._yardsticks(model).items():
             judgement, _ = self._judge(other)
             rows.append((label, str(judgement)))
             metrics |= judgement.metrics(prefix)
@@ -194,22 +193,24 @@ class Strings:
         parts = (network.fields, network.edges, network.couplings)
         return PairwiseNetwork(*(part.to(self.data.edges.device) for part in parts))
 
-    def _yardsticks(self, model: CouplingModel) -> dict[tuple[str, str], PairwiseNetwork]:
-        """Networks to judge the trained one by: label and prefix of metrics to network."""
-        zeros: HardZeros = model.hard_zeros
-        learners: dict[tuple[str, str], NetworkLearner] = {
-            ("exact maximum likelihood", "likelihood_"): MaximumLikelihood(1.0, zeros),
-            ("the same, without hard zeros", "likelihood_soft_"): MaximumLikelihood(1.0),
-            ("pseudo-likelihood", "pseudo_"): PseudoLikelihood(hard_zeros=zeros),
-            ("the same, without hard zeros ", "pseudo_soft_"): PseudoLikelihood(),
-        }
-        training, symbols, wiring = self.data.training, model.symbols, model.wiring
-        found = {name: each.learn(training, symbols, wiring) for name, each in learners.items()}
+    def _yardsticks(self, model: CouplingModel) -> dict[str, tuple[str, PairwiseNetwork]]:
+        """Networks to judge the trained one by: prefix of metrics to label and network."""
+        wiring, zeros = model.wiring, model.hard_zeros
         alone = Wiring.separate(wiring.slots, wiring.edges[:0])
-        independent = MaximumLikelihood(1.0).learn(training, symbols, alone)
-        found["symbols without couplings", "uncoupled_"] = independent
+        soft = "the same, without hard zeros"
+        learners: dict[str, tuple[str, NetworkLearner, Wiring]] = {
+            "likelihood_": ("exact maximum likelihood", MaximumLikelihood(1.0, zeros), wiring),
+            "likelihood_soft_": (soft, MaximumLikelihood(1.0), wiring),
+            "pseudo_": ("pseudo-likelihood", PseudoLikelihood(hard_zeros=zeros), wiring),
+            "pseudo_soft_": (soft, PseudoLikelihood(), wiring),
+            "uncoupled_": ("symbols without couplings", MaximumLikelihood(1.0), alone),
+        }
+        found = {
+            prefix: (label, learner.learn(self.data.training, model.symbols, wired))
+            for prefix, (label, learner, wired) in learners.items()
+        }
         if self.data.truth is not None:
-            found["the true grammar", "grammar_"] = self.data.truth
+            found["grammar_"] = ("the true grammar", self.data.truth)
         return found
 
 

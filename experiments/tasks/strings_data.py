@@ -67,7 +67,7 @@ class StringData:
         validation: To choose among replicas by.
         test: To measure by.
         truth: The grammar, if known.
-        padding: The symbol in front of short strings.
+        padding: The symbol around short strings; empty if there is none.
     """
 
     grid: Grid
@@ -79,7 +79,7 @@ class StringData:
     padding: str
 
     def text(self, symbols: Tensor) -> list[str]:
-        """Strings `(n, G)` as they are written, without the padding in front."""
+        """Strings `(n, G)` as they are written, without the padding around them."""
         (axis,) = self.grid.symbol_axes
         rows = [[str(axis.values[place]) for place in row] for row in symbols.tolist()]
         return ["".join(_stripped(row, self.padding)) for row in rows]
@@ -156,21 +156,23 @@ def read_strings(
     words = {n: _words(text, symbols, f"{path}, line {n}") for n, text in texts.items()}
     longest = max(len(row) for row in words.values())
     length = spelling.length if spelling.length is not None else longest
+    shortest = min(len(row) for row in words.values())
+    padding = spelling.padding if shortest < length else ""
     for number, row in words.items():
         if len(row) > length:
             raise DataError(
                 f"{path}, line {number}: {texts[number]!r} has {len(row)} symbols, but "
                 f"task.spelling.length is {length}"
             )
-        if spelling.padding in row and min(map(len, words.values())) < length:
+        if padding in row:
             raise DataError(
-                f"{path}, line {number}: {texts[number]!r} has the symbol {spelling.padding!r}, "
+                f"{path}, line {number}: {texts[number]!r} has the symbol {padding!r}, "
                 "which fills up short strings; choose another as task.spelling.padding"
             )
-    if min(map(len, words.values())) < length and spelling.padding not in symbols:
-        symbols = [spelling.padding, *symbols]
+    if padding and padding not in symbols:
+        symbols = [padding, *symbols]
     places = {symbol: place for place, symbol in enumerate(symbols)}
-    rows = [[spelling.padding] * (length - len(row)) + row for row in words.values()]
+    rows = [[padding] * (length - len(row)) + row for row in words.values()]
     states = torch.tensor([[places[word] for word in row] for row in rows], device=device)
     states = states[torch.randperm(len(states), generator=generator, device=device)]
     learnt, chosen = (max(1, int(share * len(states))) for share in SHARES)
@@ -179,7 +181,7 @@ def read_strings(
     axes = [Axis("position", tuple(range(length))), Axis("symbol", tuple(symbols))]
     chain = RootedForest.chain(length, device).edges
     grid = Grid(axes, ["symbol"])
-    return StringData(grid, chain, training, validation, test, None, spelling.padding)
+    return StringData(grid, chain, training, validation, test, None, padding)
 
 
 def _program(grammar: str) -> RuleProgram:
@@ -207,5 +209,6 @@ def _words(text: str, symbols: Sequence[str], where: str) -> list[str]:
 
 
 def _stripped(row: list[str], padding: str) -> list[str]:
-    first = next((place for place, symbol in enumerate(row) if symbol != padding), len(row))
-    return row[first:]
+    """A row without the padding at its ends."""
+    filled = [place for place, symbol in enumerate(row) if symbol != padding]
+    return row[filled[0] : filled[-1] + 1] if filled else []

@@ -94,6 +94,10 @@ def test_symbols_may_have_several_characters(tmp_path: Path) -> None:
     assert data.grid.shape == (3, 3)  # nothing to fill up, so no padding
     everything = torch.cat([data.training, data.validation, data.test])
     assert sorted(everything.tolist()) == [[0, 2, 0], [0, 2, 1], [1, 2, 0]]
+    path.write_text("Na\nbN\nNN\n", encoding="utf-8")
+    data = prepared(path=str(path)).data  # of one length, so that N is a symbol like any other
+    everything = torch.cat([data.training, data.validation, data.test])
+    assert sorted(data.text(everything)) == ["NN", "Na", "bN"]
 
 
 @pytest.mark.parametrize(
