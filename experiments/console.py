@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -97,7 +98,7 @@ def show_conclusion(
     for name, expression in conclusion.expressions.items():
         table.add_row(name, _shown(expression), style="bold")
     for label, value in conclusion.summary:
-        table.add_row(label, value)
+        table.add_row(escape(label), escape(value))
     console.print(table)
     console.print(f"record and figures: {folder}", soft_wrap=True, highlight=False)
     console.print(f"compare runs: tensorboard --logdir {outputs}", soft_wrap=True, highlight=False)

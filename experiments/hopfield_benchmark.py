@@ -32,7 +32,7 @@ from esr.random import RandomStreams
 from esr.rules import standard
 from experiments.arguments import CONFIGS
 from experiments.configurations import compose_config
-from experiments.hopfield_original import original_rates
+from experiments.hopfield_original import NEURONS, original_rates
 from experiments.tasks.rules import Rules
 
 __all__ = ["main", "run_once"]
@@ -172,20 +172,20 @@ def _memory(seeds: int) -> list[str]:
 
 def _with_loss(replicas: int) -> float:
     """Neuron updates a CPU-second of the value task by graded dynamics, its loss fed back."""
-    config = compose_config(["+task=value", "trainer=hebbian"], [CONFIGS])
+    config = compose_config(["+task=value", "trainer=graded"], [CONFIGS])
     task = instantiate(config.task, _convert_="all")
     streams = RandomStreams(0)
     task.prepare(streams, torch.device("cpu"))
     model = task.build(instantiate(config.model, _convert_="all"), replicas, streams)
-    optimizer = HebbianOptimizer(model.parameters(), lr=0.05)
+    optimizer, neurons = HebbianOptimizer(model.parameters(), lr=0.05), replicas * NEURONS
 
     def rate(steps: int) -> float:
         start = time.process_time()
         for _ in range(steps):
             optimizer.zero_grad()
-            model.energy().total().backward()  # type: ignore[no-untyped-call]
+            model.energy().total().backward()
             optimizer.step()
-        return steps * model.internal.numel() / (time.process_time() - start)
+        return steps * neurons / (time.process_time() - start)
 
     rate(3)
     return max(rate(10) for _ in range(3))

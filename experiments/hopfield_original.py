@@ -17,7 +17,7 @@ import torch
 from esr.errors import DataError
 from esr.spelling import InfixString
 
-__all__ = ["original_rates"]
+__all__ = ["NEURONS", "original_rates"]
 
 NEURONS = 160
 SYMBOLS = "N1234567890+-*/x"

@@ -133,6 +133,8 @@ def _record(
         figure.savefig(place.folder / f"{name}.png", dpi=120)
     for name, animation in conclusion.animations.items():
         save_gif(animation, place.folder / f"{name}.gif")
+    for file, text in conclusion.texts.items():
+        (place.folder / file).write_text(text, encoding="utf-8")
     resolved = OmegaConf.to_yaml(config, resolve=True)
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 

@@ -64,8 +64,8 @@ class TensorBoardLog(Generic[BatchT]):
     def conclude(
         self, conclusion: Conclusion, settings: Mapping[str, str | float], step: int
     ) -> None:
-        """Write the equations found, the figures, the frames at the steps they belong to, and the
-        hparams entry, and close."""
+        """Write the equations found, the figures, the frames at the steps they belong to, texts,
+        and the hparams entry, and close."""
         writer = self._open()
         for name, expression in conclusion.expressions.items():
             writer.add_text(f"equations/{name}", _found(expression), step)
@@ -74,6 +74,8 @@ class TensorBoardLog(Generic[BatchT]):
         for name, frames in conclusion.frames.items():
             for moment, pixels in frames:
                 writer.add_image(f"frames/{name}", pixels, moment, dataformats="HWC")
+        for file, text in conclusion.texts.items():
+            writer.add_text(f"texts/{file}", _verbatim(text), step)
         metrics = {
             f"hp/{name}": value
             for name, value in conclusion.metrics.items()
@@ -86,6 +88,11 @@ class TensorBoardLog(Generic[BatchT]):
         if self._writer is None:
             raise RuntimeError("the log was used before training started")
         return self._writer
+
+
+def _verbatim(text: str) -> str:
+    """Markdown that shows a text as it is: every line indented."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _found(expression: Expression) -> str:

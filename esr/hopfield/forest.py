@@ -84,8 +84,11 @@ class ForestDistribution:
 
     def log_partition(self) -> Tensor:
         """:math:`log Z`, `(R,)`, differentiable; its gradients are the marginals over T."""
-        beliefs = self._differentiable_beliefs()
-        return log_sum_exp(beliefs[0]).sum(1).expand(self.replicas)
+        return self.tree_log_partitions().sum(1)
+
+    def tree_log_partitions(self) -> Tensor:
+        """The part of each tree in :math:`log Z`, `(R, trees)`, in the order of their roots."""
+        return log_sum_exp(self._differentiable_beliefs()[0]).expand(self.replicas, -1)
 
     def sample(self, count: int | None = None, *, generator: Generator | None = None) -> Tensor:
         """Independent exact draws, the symbol of each slot, integers `(count, G)`.

@@ -71,7 +71,7 @@ class MeanField:
         """
         if external is not None:
             raise ConfigurationError(
-                "mean field takes no loss by exact fields; use trainer=hebbian, which follows the "
+                "mean field takes no loss by exact fields; use trainer=graded, which follows the "
                 "gradient of a relaxed loss, or trainer=annealing"
             )
         grid = network.discrete_grid

@@ -54,6 +54,7 @@ class Conclusion:
         animations: Name to moving picture.
         frames: Name to some steps of training with a picture of each: red, green, blue, uint8
             `(height, width, 3)`.
+        texts: Name of a file in the run's folder to what it shall hold.
     """
 
     metrics: Mapping[str, float]
@@ -62,6 +63,7 @@ class Conclusion:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     animations: Mapping[str, FuncAnimation] = field(default_factory=dict)
     frames: Mapping[str, Sequence[tuple[int, Tensor]]] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):

@@ -1,14 +1,15 @@
 """Every configuration file composes and makes its object."""
 
-import functools
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
+from esr.hopfield import Searcher
 from esr.models import EnergyModel, FunctionModel
 from esr.random import RandomStreams
 from esr.training import Progress, Trainer
@@ -20,18 +21,36 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
 
 
-def composed(*overrides: str) -> DictConfig:
+def composed(*overrides: str, hydra: bool = False) -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=list(overrides), return_hydra_config=hydra)
 
 
-@functools.cache
+@cache
 def model_factory(name: str) -> ModelFactory:
     make: ModelFactory = instantiate(composed(f"model={name}").model, _convert_="all")
     return make
 
 
-@pytest.mark.parametrize("name", names("model"))
+@cache
+def family(model: str) -> type[EnergyModel[object]]:
+    """What a model's class must be for a task to take it: any function, or just this class."""
+    made = get_class(composed(f"model={model}").model._target_)
+    return FunctionModel if issubclass(made, FunctionModel) else made
+
+
+@cache
+def models_of(task: str) -> list[str]:
+    """The models of the family of a task's default one."""
+    config = composed(f"+task={task}", hydra=True)
+    chosen = family(config.hydra.runtime.choices["model"])
+    return [name for name in names("model") if family(name) is chosen]
+
+
+FUNCTIONS = [name for name in names("model") if family(name) is FunctionModel]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_model_is_a_function_of_the_sizes_asked_for(name: str) -> None:
     make = model_factory(name)
     generator = torch.Generator().manual_seed(0)
@@ -48,15 +67,20 @@ SMALL = {
 }
 
 
+def test_every_model_is_taken_by_a_task() -> None:
+    assert {model for task in names("task") for model in models_of(task)} == set(names("model"))
+    assert len(FUNCTIONS) > 1
+
+
 @pytest.mark.parametrize("name", names("task"))
 def test_a_task_builds_trains_on_and_validates_every_model(name: str) -> None:
     config = composed(f"+task={name}", *SMALL.get(name, []))
     task = instantiate(config.task, _convert_="all")
     trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
-    assert isinstance(trainer, Trainer)
+    assert isinstance(trainer, (Trainer, Searcher))
     streams = RandomStreams(0)
     task.prepare(streams, torch.device("cpu"))
-    for chosen in names("model"):
+    for chosen in models_of(name):
         model = task.build(model_factory(chosen), 2, streams)
         assert isinstance(model, EnergyModel)
         energy = model.energy(task.batch(Progress(0, 0, 0.0)), generator=streams["gates"])
@@ -79,6 +103,8 @@ def test_a_trainer_takes_the_phases_of_a_task(name: str) -> None:
     config = composed("+task=function", f"trainer={name}")
     phases = instantiate(config.task, _convert_="all").phases
     trainer = instantiate(config.trainer, _convert_="all")(phases=phases)
+    if isinstance(trainer, Searcher):
+        return
     assert isinstance(trainer, Trainer)
     assert (trainer.compiler is not None) == (name.endswith("compiled"))
 
