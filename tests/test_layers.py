@@ -19,6 +19,7 @@ LAYERS = [
     "esr.models",
     "esr.problem",
     "esr.expression_model",
+    "esr.relaxed_program",
     "esr.finishing",
     "esr.training",
     "esr",
