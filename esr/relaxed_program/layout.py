@@ -31,7 +31,7 @@ class Slots:
         UnknownPrimitiveError: If a primitive's name is unknown.
     """
 
-    count: int = 5
+    count: int = 6
     primitives: Sequence[str | Primitive] = ("mul", "square", "sin", "exp")
     offered: int | None = None
 
