@@ -17,6 +17,8 @@ def run_program(
     constants: Acting,
     operators: Sequence[Primitive],
     inputs: Tensor,
+    *,
+    made: bool = False,
 ) -> Tensor:
     r"""The outputs of every replica's program.
 
@@ -26,11 +28,12 @@ def run_program(
     where v begins with the inputs and the constant 1.
 
     Arguments:
-        activations: V and P. An operator with activation zero counts as zero even where it
-            overflows.
+        activations: V and P.
         constants: g, o and W.
         operators: The S primitives f.
         inputs: `(N, D)` or `(R, N, D)`.
+        made: Whether all choices are made; an operator that was not chosen then counts as zero
+            even where it overflows.
     Returns:
         `(R, N, O)`.
     """
@@ -39,7 +42,7 @@ def run_program(
     replicas, slots, _ = chosen.shape
     columns = inputs.mT.expand(replicas, inputs.shape[-1], inputs.shape[-2])
     values = torch.cat([columns, torch.ones_like(columns[:, :1])], dim=1)  # (R, D + 1, N)
-    impossible = (chosen == 0)[..., None]  # (R, M, S, 1)
+    rejected = (chosen == 0)[..., None]  # (R, M, S, 1)
     for slot in range(slots):  # a slot needs those before it
         reach = values.shape[1]
         operands = torch.baddbmm(offsets[:, slot], weights[:, slot, :, :reach], values)
@@ -47,6 +50,7 @@ def run_program(
         results = torch.stack(
             [f(left) if f.arity == 1 else f(left, right) for f in operators], dim=1
         )  # (R, S, N)
-        results = results.masked_fill(impossible[:, slot], 0)
+        if made:
+            results = results.masked_fill(rejected[:, slot], 0)
         values = torch.cat([values, chosen[:, slot, None] @ results], dim=1)
     return (constants.readout @ values).mT

@@ -92,7 +92,7 @@ class RelaxedProgram(SymbolicModel):
             relaxed = self.choices.relaxed(noisy=True, generator=generator)
             return lambda inputs: run_program(relaxed, constants, self.operators, inputs)
         made, exact = self.choices.decided(), [unlimited(operator) for operator in self.operators]
-        return lambda inputs: run_program(made, constants, exact, inputs)
+        return lambda inputs: run_program(made, constants, exact, inputs, made=True)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs `(R, N, O)` for `(N, D)` or `(R, N, D)`.
@@ -108,8 +108,11 @@ class RelaxedProgram(SymbolicModel):
         return super().forward(inputs)
 
     def structure(self) -> Tensor:
-        """Energy of the choices without noise, so counted that one made costs nothing but its
-        operator and couplings, and the price of the constants, `(R,)`."""
+        """Energy of the choices without noise, and the price of the constants, `(R,)`.
+
+        A constant is added to the former, so that a choice that is made costs nothing but its
+        operator's price and its couplings to others.
+        """
         choices = choice_energy(
             self.choices.relaxed().state(), self.couplings, self.biases, self.prices.temperature
         )
