@@ -3,8 +3,8 @@ r"""The structure energy of a program's choices: a Potts network with couplings 
 .. math:: E(V) = -\tfrac12 V^T Q V - b^T V + T \sum_i V_i \ln V_i + \text{const}
 
 The last sum is the integral of the activation's inverse, :math:`\int g^{-1}(V)\,dV`, of the
-softmax :math:`V = g(u)` (Hopfield 1984, https://doi.org/10.1073/pnas.81.10.3088, eq. 5, with the
-softmax of Potts networks, Peterson and Soederberg 1989, in place of the sigmoid). It favours
+softmax :math:`V = g(u)` (Hopfield 1984, https://doi.org/10.1073/pnas.81.10.3088, with the softmax
+of Potts networks, Peterson and Soederberg 1989, in place of the sigmoid). It favours
 undecided choices and is zero at decided ones; the couplings of an activation with itself favour
 decided ones. The schedule's factor on the structure anneals: as it grows beside the data misfit,
 choices are made.

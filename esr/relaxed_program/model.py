@@ -27,8 +27,8 @@ class RelaxedProgram(SymbolicModel):
 
     Slot j applies an operator to operands, each a gain times a source plus an offset; sources
     are the inputs, the constant 1 and the slots before. The outputs are a sparse linear readout
-    of all sources. Which operator and which sources are groups of a Potts network (modern
-    Hopfield state) with :math:`V = \operatorname{softmax}(u)`, and
+    of all sources. Which operator and which sources are groups of a Potts-Hopfield network with
+    :math:`V = \operatorname{softmax}(u)`, and
 
     .. math:: E = \text{data misfit} - \tfrac12 V^T Q V - b^T V + T \sum V \ln V
               + \text{price of the constants}
