@@ -64,29 +64,32 @@ class Choices(ReplicaModule):
 
     Arguments:
         layout: The program's places.
-        offered: Number of operators that each slot may choose among, drawn at random, in [1, S].
-        replicas: Number of replicas R.
+        operators: Which operators the slots of each replica may choose among, bool `(R, S)`.
+        wiring: Share of the sources within reach that a pointer is offered, in (0, 1].
         relaxation: Start and noise.
         generator: Feeds the draws; its device is where the choices are made.
     """
 
+    repertoires: Tensor
     operators_allowed: Tensor
     pointers_allowed: Tensor
 
     def __init__(
         self,
         layout: Layout,
-        offered: int,
-        replicas: int,
+        operators: Tensor,
+        wiring: float,
         relaxation: Relaxation,
         *,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.layout, self.offered, self.replicas = layout, offered, replicas
-        self.relaxation = relaxation
-        operators, pointers, may_be, may_point = self._fresh(generator)
-        self.operators, self.pointers = nn.Parameter(operators), nn.Parameter(pointers)
+        self.layout, self.wiring, self.relaxation = layout, wiring, relaxation
+        self.replicas = len(operators)
+        device = generator.device if generator is not None else None
+        self.register_buffer("repertoires", operators.to(device))
+        strengths, pointers, may_be, may_point = self._fresh(generator)
+        self.operators, self.pointers = nn.Parameter(strengths), nn.Parameter(pointers)
         self.register_buffer("operators_allowed", may_be)
         self.register_buffer("pointers_allowed", may_point)
 
@@ -135,12 +138,15 @@ class Choices(ReplicaModule):
         )[:, None, None]
         several = (self.replicas, layout.slots, layout.primitives)
         operators = torch.randn(several, generator=generator, device=device) * turns
-        ranks = torch.rand(several, generator=generator, device=device).argsort(-1).argsort(-1)
         shape = (self.replicas, layout.slots, OPERANDS, layout.sources)
         pointers = torch.randn(shape, generator=generator, device=device) * turns[..., None]
         reach = torch.tensor([layout.reach(j) for j in range(layout.slots)], device=device)
         within = torch.arange(layout.sources, device=device) < reach[:, None]  # (M, F)
-        return operators, pointers, ranks < self.offered, within[:, None].expand(shape).clone()
+        lots = torch.rand(shape, generator=generator, device=device)
+        lots = lots.masked_fill(~within[:, None], torch.inf)
+        wired = (lots < self.wiring) | (lots == lots.amin(-1, keepdim=True))  # one at least
+        may_be = self.repertoires.to(operators.device)[:, None].expand(several).clone()
+        return operators, pointers, may_be, wired
 
 
 def _noisy(logits: Tensor, size: float, generator: Generator | None) -> Tensor:

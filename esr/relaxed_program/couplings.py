@@ -40,12 +40,12 @@ class Prices:
         ConfigurationError: If a price is negative.
     """
 
-    indecision: float = 0.02
-    dead_operand: float = 0.02
-    operator: float = 0.005
-    weight: float = 0.005
-    offset: float = 0.003
-    temperature: float = 0.001
+    indecision: float = 0.005
+    dead_operand: float = 0.005
+    operator: float = 0.001
+    weight: float = 0.002
+    offset: float = 0.001
+    temperature: float = 0.0002
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from esr.equations import STANDARD, Interval, Primitive
-from esr.errors import ConfigurationError
+from esr.errors import ConfigurationError, suggestion
 
 __all__ = ["OPERANDS", "Layout", "Slots", "unlimited"]
 
@@ -23,8 +26,12 @@ class Slots:
         primitives: The operators: names of standard primitives, or primitives, S in all. Each
             must be defined for all real operands. `exp`, by name, has its argument limited to 5
             in training.
-        offered: How many of the primitives a slot of a replica may choose among, drawn at random
-            for each; all of them unless given.
+        repertoires: Names of the primitives that the slots of a replica may choose among; the
+            replicas take them in turn, and an empty one allows all. A replica with few finds
+            laws made of them more often than one that has all.
+        wiring: Share of the sources within a pointer's reach that are offered to it, drawn at
+            random for each, in (0, 1]; at least one is. Where everything is offered, replicas
+            end in the same mixtures; sparse wiring makes them differ.
     Raises:
         ConfigurationError: If a number is out of range, or a primitive is not defined everywhere
             or named twice.
@@ -33,7 +40,8 @@ class Slots:
 
     count: int = 6
     primitives: Sequence[str | Primitive] = ("mul", "square", "sin", "exp")
-    offered: int | None = None
+    repertoires: Sequence[Sequence[str]] = ()
+    wiring: float = 1.0
 
     def __post_init__(self) -> None:
         chosen = self.operators
@@ -42,14 +50,17 @@ class Slots:
                 "a program needs at least one slot and one primitive, but got "
                 f"count={self.count} and {len(chosen)} primitives"
             )
-        if self.offered is not None and not 1 <= self.offered <= len(chosen):
-            raise ConfigurationError(
-                f"offered must be between 1 and the {len(chosen)} primitives, but is "
-                f"{self.offered}"
-            )
+        if not 0 < self.wiring <= 1:
+            raise ConfigurationError(f"wiring must be in (0, 1], but is {self.wiring}")
         names = [primitive.name for primitive in chosen]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"primitives names one of them twice: {names}")
+        for name in (name for repertoire in self.repertoires for name in repertoire):
+            if name not in names:
+                raise ConfigurationError(
+                    f"a repertoire names '{name}', which is none of the primitives; "
+                    f"{suggestion(name, names)}"
+                )
         for primitive in chosen:
             if any(interval != Interval() for interval in primitive.domain):
                 raise ConfigurationError(
@@ -62,6 +73,14 @@ class Slots:
         """The primitives as they act in training."""
         return tuple(
             _as_operator(entry) if isinstance(entry, str) else entry for entry in self.primitives
+        )
+
+    def allowed(self, replicas: int) -> Tensor:
+        """Which operators each replica may use, bool `(R, S)`."""
+        names = [operator.name for operator in self.operators]
+        turns = [set(repertoire) or set(names) for repertoire in self.repertoires or [()]]
+        return torch.tensor(
+            [[name in turns[r % len(turns)] for name in names] for r in range(replicas)]
         )
 
 

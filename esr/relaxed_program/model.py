@@ -69,12 +69,11 @@ class RelaxedProgram(SymbolicModel):
         slots = slots if slots is not None else Slots()
         self.prices = prices if prices is not None else Prices()
         self.operators = slots.operators
-        count = len(self.operators)
-        self.layout = Layout(in_features, slots.count, count)
+        self.layout = Layout(in_features, slots.count, len(self.operators))
         self.choices = Choices(
             self.layout,
-            count if slots.offered is None else slots.offered,
-            replicas,
+            slots.allowed(replicas),
+            slots.wiring,
             relaxation if relaxation is not None else Relaxation(),
             generator=generator,
         )

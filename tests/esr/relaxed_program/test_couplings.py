@@ -22,7 +22,8 @@ PRICES = Prices(temperature=0.01)
 
 def choices(seed: int, replicas: int = 4) -> Choices:
     generator = Generator().manual_seed(seed)
-    return Choices(LAYOUT, 3, replicas, Relaxation(), generator=generator).double()
+    allowed = torch.ones(replicas, 3, dtype=torch.bool)
+    return Choices(LAYOUT, allowed, 1.0, Relaxation(), generator=generator).double()
 
 
 def tables() -> tuple[torch.Tensor, torch.Tensor]:

@@ -59,7 +59,7 @@ def test_settled_choices_compute_the_same_in_training() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_settled_program_equals_its_expressions(seed: int) -> None:
     operators = ("add", "mul", "square", "sin", "exp", "tanh")
-    model, x = made(seed, slots=Slots(5, operators, offered=3)).eval(), inputs(seed)
+    model, x = made(seed, slots=Slots(5, operators, wiring=0.7)).eval(), inputs(seed)
     columns = dict(zip("xy", x.unbind(1), strict=True))
     outputs = model(x)
     for replica, equations in enumerate(model.expressions("xy")):
@@ -103,13 +103,20 @@ def test_noise_is_drawn_from_the_generator_and_only_in_training() -> None:
     assert torch.equal(drawn(0), drawn(1))
 
 
-def test_each_slot_chooses_among_as_many_operators_as_are_offered() -> None:
-    model = made(slots=Slots(6, ("mul", "sin", "exp", "add"), offered=2))
-    allowed = model.choices.operators_allowed
-    assert (allowed.sum(-1) == 2).all()
-    assert not (allowed == allowed[:1, :1]).all()
-    relaxed = model.choices.relaxed().operators
-    assert ((relaxed > 0) == allowed).all()
+def test_replicas_take_repertoires_in_turn_and_wiring_at_random() -> None:
+    slots = Slots(6, ("mul", "sin", "exp"), repertoires=(("mul", "exp"), ()), wiring=0.4)
+    model = made(slots=slots)
+    relaxed = model.choices.relaxed()
+    for replica, names in enumerate([(True, False, True), (True, True, True)]):
+        assert ((relaxed.operators[replica] > 0) == torch.tensor(names)).all()
+    wired = relaxed.pointers > 0
+    assert wired.any(-1).all()
+    assert not torch.equal(wired[0], wired[1])
+    share = wired[:, 5].double().mean() * model.layout.sources / model.layout.reach(5)
+    assert share.item() == pytest.approx(0.4, abs=0.25)  # 48 draws: three deviations are 0.21
+    model.choices.reset_replicas(torch.tensor([True, False, False]))
+    again = model.choices.relaxed().pointers > 0
+    assert [bool((again[r] == wired[r]).all()) for r in range(R)] == [False, True, True]
 
 
 def test_initial_deviations_are_taken_in_turn() -> None:
@@ -140,7 +147,8 @@ def test_a_prune_leaves_the_structure_of_a_program_with_few_parts_cheap() -> Non
         (lambda: Slots(primitives=("sn",)), ValueError, "did you mean 'sin'"),
         (lambda: Slots(primitives=("log",)), ConfigurationError, "not defined for every operand"),
         (lambda: Slots(primitives=("sin", "sin")), ConfigurationError, "twice"),
-        (lambda: Slots(offered=9), ConfigurationError, "between 1 and the"),
+        (lambda: Slots(repertoires=(("sn",),)), ConfigurationError, "did you mean 'sin'"),
+        (lambda: Slots(wiring=0.0), ConfigurationError, "wiring must be in"),
         (lambda: Prices(operator=-1.0), ConfigurationError, "'operator' must be at least 0"),
         (lambda: Relaxation(noise=-1.0), ConfigurationError, "at least 0"),
         (lambda: RelaxedProgram(0, 1), ConfigurationError, "in_features must be at least 1"),
