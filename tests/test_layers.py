@@ -23,6 +23,7 @@ LAYERS = [
     "esr.expression_model",
     "esr.spelling",
     "esr.loss_bias",
+    "esr.relaxed_program",
     "esr.finishing",
     "esr.training",
     "esr.hopfield",

@@ -10,6 +10,7 @@ from torch import Generator
 from baselines.eql import EQL, PAPER_UNITS, NoStructure, RelaxedL0, SmoothedL05
 from baselines.relu import ReLUNetwork
 from esr.models import Batch, FunctionModel, SymbolicModel
+from esr.relaxed_program import Relaxation, RelaxedProgram
 
 D, OUT, R, N = 3, 2, 4, 7
 ALL_UNITS = {"identity": 1, "square": 1, "sin": 1, "exp": 1, "sigmoid": 1, "mul": 2, "cube": 1}
@@ -21,6 +22,7 @@ MODELS: dict[str, Callable[..., FunctionModel]] = {
     "eql_paper": partial(EQL, hidden=[PAPER_UNITS, PAPER_UNITS], initial_sd=0.1),
     "eql_linear": partial(EQL, hidden=[]),
     "relu": ReLUNetwork,
+    "relaxed_program": partial(RelaxedProgram, relaxation=Relaxation(noise=0.3)),
 }
 
 
