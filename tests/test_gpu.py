@@ -8,8 +8,11 @@ import torch
 
 from baselines.eql import EQL, RelaxedL0, SmoothedL05
 from esr.equations import Expression, fit_constants
+from esr.hopfield import Annealing, Couplings, HopfieldNetwork, NetworkState
+from esr.optim import HebbianOptimizer
 from esr.problem import Problem
 from esr.random import RandomStreams
+from esr.rules import standard
 from esr.structure import StructureTerm
 from esr.training import Checkpoint, Phase, Trainer
 
@@ -44,3 +47,36 @@ def test_expressions_and_fits_follow_their_inputs() -> None:
     assert target.is_cuda
     fit = fit_constants(Expression.parse("1.5*sin(x) + 0"), {"x": x}, target)
     assert fit.mse < 1e-20
+
+
+def test_searches_and_graded_states_run_where_their_terms_live() -> None:
+    compiled = standard("queens").compile()
+    for device in ("cuda", "cpu"):
+        network = HopfieldNetwork(compiled.grid, [term.to(device) for term in compiled.terms])
+        streams = RandomStreams(0, device)
+        found = Annealing(sweeps=200, high=0.3, low=0.25).solve(
+            network, 64, generator=streams["search"]
+        )
+        assert found.symbols.device.type == device
+        assert float(found.energy.min()) == 0
+        model = NetworkState(network, 4, generator=streams["init"]).to(device)
+        phases = {"graded": Phase(200, 0.05, structure=(0.5, 6))}
+        Trainer(phases, optimizer=HebbianOptimizer, clip_norm=float("inf")).fit(
+            model, NoBatch(), streams
+        )
+        assert bool(model.internal.isfinite().all())
+
+
+def test_couplings_agree_with_those_on_the_cpu() -> None:
+    compiled = standard("arithmetic").compile(dtype=torch.float64)
+    here = Couplings(compiled.grid, compiled.terms, torch.float64)
+    there = Couplings(compiled.grid, [term.to("cuda") for term in compiled.terms], torch.float64)
+    states = torch.rand(3, compiled.grid.slots, compiled.grid.symbols, dtype=torch.float64)
+    torch.testing.assert_close(there.field(states.cuda()).cpu(), here.field(states))
+
+
+class NoBatch:
+    """A state needs no data."""
+
+    def batch(self, progress: object) -> None:
+        return None

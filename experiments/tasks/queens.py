@@ -19,14 +19,20 @@ class Queens(Rules):
     Arguments:
         phases: The schedule of graded dynamics.
         size: Rows and columns of the board, at least 1.
+        parameters: Values in place of the program's other defaults, such as `clash`.
     Raises:
         ConfigurationError: If the size is not positive.
     """
 
-    def __init__(self, phases: Mapping[str, Phase], size: int = 8) -> None:
+    def __init__(
+        self,
+        phases: Mapping[str, Phase],
+        size: int = 8,
+        parameters: Mapping[str, float] | None = None,
+    ) -> None:
         if size < 1:
             raise ConfigurationError(f"task.size must be at least 1, but is {size}")
-        super().__init__("queens", phases, {"n": size}, goal=0.0)
+        super().__init__("queens", phases, {"n": size, **(parameters or {})}, goal=0.0)
         self.size = size
 
     def read(self, symbols: Tensor) -> str:
