@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from esr.hopfield import Diagnosis, Grid
-from esr.hopfield.activation import Sigmoid, Softmax
+from esr.hopfield.dynamics.activation import Sigmoid, Softmax
 from esr.rules import CompiledRules, RuleProgram
 
 __all__ = ["plain_console", "show_diagnosis", "show_program"]

@@ -20,7 +20,7 @@ import torch
 
 from esr.errors import ConfigurationError, DataError, RuleError, TrainingError
 from esr.hopfield import HopfieldNetwork, Sigmoid, Softmax, diagnose
-from esr.hopfield.activation import Activation
+from esr.hopfield.dynamics.activation import Activation
 from esr.rules import CompiledRules, RuleProgram, format_rules
 from esr.rules.includes import standard_names
 from experiments.couplings_figure import draw_couplings

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError
+from esr.hopfield.exact.pairwise import PairwiseNetwork, pairwise_of
 from esr.hopfield.grid import Grid
-from esr.hopfield.pairwise import PairwiseNetwork, pairwise_of
 from esr.hopfield.term import CouplingTerm
 from esr.rules.layout import Layout, Offset
 

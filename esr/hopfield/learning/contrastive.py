@@ -9,10 +9,10 @@ from torch import Generator, Tensor
 from torch.optim import SGD, Optimizer
 
 from esr.errors import ConfigurationError
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import forbidden_by, with_forbidden
 from esr.hopfield.learning.wiring import Wiring, count_examples
-from esr.hopfield.pairwise import PairwiseNetwork
 
 __all__ = ["ContrastiveHebbian", "Phases", "exact_samples"]
 

@@ -4,12 +4,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from esr.errors import ConfigurationError, DataError
-from esr.hopfield.forest import ForestDistribution
+from esr.hopfield.exact.forest import ForestDistribution
+from esr.hopfield.exact.pairwise import PairwiseNetwork
+from esr.hopfield.exact.rooted import RootedForest
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import with_forbidden
 from esr.hopfield.learning.wiring import Counts, Wiring, count_examples
-from esr.hopfield.pairwise import PairwiseNetwork
-from esr.hopfield.rooted import RootedForest
 from esr.models import Energy, EnergyModel
 
 __all__ = ["CouplingModel"]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from esr.hopfield.pairwise import PairwiseNetwork
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 
 __all__ = ["plain_gauge"]
 

@@ -5,9 +5,9 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.wiring import Counts, Wiring
-from esr.hopfield.pairwise import PairwiseNetwork
 
 __all__ = ["NetworkLearner", "forbidden_by", "with_forbidden"]
 

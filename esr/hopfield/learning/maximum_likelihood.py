@@ -4,13 +4,13 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.forest import ForestDistribution
+from esr.hopfield.exact.forest import ForestDistribution
+from esr.hopfield.exact.pairwise import PairwiseNetwork
+from esr.hopfield.exact.rooted import RootedForest
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import forbidden_by, with_forbidden
 from esr.hopfield.learning.minimise import minimise
 from esr.hopfield.learning.wiring import Counts, Wiring, count_examples
-from esr.hopfield.pairwise import PairwiseNetwork
-from esr.hopfield.rooted import RootedForest
 
 __all__ = ["MaximumLikelihood"]
 

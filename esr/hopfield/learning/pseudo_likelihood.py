@@ -4,11 +4,11 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 from esr.hopfield.learning.hard_zeros import HardZeros
 from esr.hopfield.learning.learner import forbidden_by, with_forbidden
 from esr.hopfield.learning.minimise import minimise
 from esr.hopfield.learning.wiring import Wiring, count_examples
-from esr.hopfield.pairwise import PairwiseNetwork
 
 __all__ = ["PseudoLikelihood", "local_fields"]
 

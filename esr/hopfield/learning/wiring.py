@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError, DataError
-from esr.hopfield.pairwise import PairwiseNetwork
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 
 __all__ = ["Counts", "Wiring", "count_examples"]
 

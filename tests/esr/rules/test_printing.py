@@ -3,9 +3,9 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError
+from esr.hopfield.exact.pairwise import PairwiseNetwork
+from esr.hopfield.exact.rooted import RootedForest
 from esr.hopfield.grid import Axis, Grid
-from esr.hopfield.pairwise import PairwiseNetwork
-from esr.hopfield.rooted import RootedForest
 from esr.hopfield.term import CouplingTerm
 from esr.rules import RuleProgram, rules_text
 

@@ -3,9 +3,9 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError, DataError
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 from esr.hopfield.learning import CouplingModel, HardZeros, Wiring, plain_gauge
 from esr.hopfield.learning.wiring import count_examples
-from esr.hopfield.pairwise import PairwiseNetwork
 from esr.optim import HebbianOptimizer
 
 R, G, S = 3, 4, 3

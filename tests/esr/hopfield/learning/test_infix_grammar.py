@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from esr.hopfield.exact.pairwise import PairwiseNetwork, pairwise_of
 from esr.hopfield.grid import Axis, Grid
 from esr.hopfield.learning import (
     ContrastiveHebbian,
@@ -13,7 +14,6 @@ from esr.hopfield.learning import (
     PseudoLikelihood,
     Wiring,
 )
-from esr.hopfield.pairwise import PairwiseNetwork, pairwise_of
 
 ALPHABET = ("N", *"1234567890", *"+-*/", "x")
 GRID = Grid([Axis("pos", tuple(range(10))), Axis("sym", ALPHABET)], one_of=["sym"])

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
+from esr.hopfield.exact.pairwise import PairwiseNetwork
 from esr.hopfield.learning import (
     ContrastiveHebbian,
     HardZeros,
@@ -15,7 +16,6 @@ from esr.hopfield.learning import (
     Wiring,
     local_fields,
 )
-from esr.hopfield.pairwise import PairwiseNetwork
 
 LOOP = torch.tensor([[0, 1], [1, 2], [2, 0]])
 STATES = torch.tensor(list(itertools.product(range(3), repeat=3)))

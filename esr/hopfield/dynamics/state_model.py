@@ -3,9 +3,9 @@
 import torch
 from torch import Generator, Tensor, nn
 
-from esr.hopfield.activation import Activation, usual_activation
-from esr.hopfield.gibbs import ExternalField
-from esr.hopfield.loss_field import LossField
+from esr.hopfield.dynamics.activation import Activation, usual_activation
+from esr.hopfield.dynamics.gibbs import ExternalField
+from esr.hopfield.dynamics.loss_field import LossField
 from esr.hopfield.network import HopfieldNetwork
 from esr.loss_bias import StateLoss
 from esr.models import Energy, EnergyModel

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.forest import ForestDistribution
+from esr.hopfield.exact.forest import ForestDistribution
+from esr.hopfield.exact.rooted import RootedForest
 from esr.hopfield.grid import Grid
-from esr.hopfield.rooted import RootedForest
 from esr.hopfield.term import CouplingTerm
 
 __all__ = ["PairwiseNetwork", "forest_of", "pairwise_of"]

@@ -22,8 +22,8 @@ from esr.hopfield import (
     computed_step,
     diagnose,
 )
-from esr.hopfield.activation import Activation
-from esr.hopfield.stability import safe_step
+from esr.hopfield.dynamics.activation import Activation
+from esr.hopfield.spectrum.stability import safe_step
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -7,8 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.operators import SymmetricOperator, WeightedSum
-from esr.hopfield.spectrum import Eigenpairs, extreme_eigenpairs
+from esr.hopfield.spectrum.eigenpairs import Eigenpairs, extreme_eigenpairs
+from esr.hopfield.spectrum.operators import SymmetricOperator, WeightedSum
 
 __all__ = ["largest_rule_scales", "rule_sensitivity"]
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from esr.hopfield.activation import Activation, Softmax, usual_activation
-from esr.hopfield.conditionals import Conditionals
-from esr.hopfield.coupling_operator import CouplingOperator
 from esr.hopfield.couplings import Couplings
 from esr.hopfield.discrete import as_groups, multilinear
-from esr.hopfield.energy_bounds import energy_bounds
+from esr.hopfield.dynamics.activation import Activation, Softmax, usual_activation
+from esr.hopfield.dynamics.conditionals import Conditionals
+from esr.hopfield.exact.pairwise import forest_of
 from esr.hopfield.hard import HardRules
 from esr.hopfield.network import HopfieldNetwork
-from esr.hopfield.operators import CentredOperator, SymmetricOperator
-from esr.hopfield.pairwise import forest_of
-from esr.hopfield.rule_scales import largest_rule_scales, rule_sensitivity
-from esr.hopfield.spectrum import extreme_eigenpairs
-from esr.hopfield.stability import (
+from esr.hopfield.spectrum.coupling_operator import CouplingOperator
+from esr.hopfield.spectrum.eigenpairs import extreme_eigenpairs
+from esr.hopfield.spectrum.energy_bounds import energy_bounds
+from esr.hopfield.spectrum.operators import CentredOperator, SymmetricOperator
+from esr.hopfield.spectrum.rule_scales import largest_rule_scales, rule_sensitivity
+from esr.hopfield.spectrum.stability import (
     contraction_temperature,
     lowest_for_step,
     safe_step,

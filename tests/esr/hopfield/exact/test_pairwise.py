@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from esr.hopfield.exact.pairwise import PairwiseNetwork, forest_of, pairwise_of
 from esr.hopfield.grid import Axis, Grid
-from esr.hopfield.pairwise import PairwiseNetwork, forest_of, pairwise_of
 from esr.hopfield.term import CouplingTerm
 
 GRID = Grid([Axis("pos", (0, 1, 2)), Axis("sym", ("a", "b"))], one_of=["sym"])

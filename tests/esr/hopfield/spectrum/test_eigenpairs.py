@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError, DataError, TrainingError
-from esr.hopfield.operators import CentredOperator, DenseOperator, WeightedSum
-from esr.hopfield.spectrum import extreme_eigenpairs
+from esr.hopfield.spectrum.eigenpairs import extreme_eigenpairs
+from esr.hopfield.spectrum.operators import CentredOperator, DenseOperator, WeightedSum
 
 
 def draws(seed: int = 0) -> torch.Generator:

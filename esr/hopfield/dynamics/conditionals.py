@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from esr.hopfield.colouring import colour_classes
 from esr.hopfield.couplings import Couplings
+from esr.hopfield.dynamics.colouring import colour_classes
 from esr.hopfield.grid import Grid
 from esr.hopfield.term import CouplingTerm
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from esr.errors import ConfigurationError
-from esr.hopfield.rooted import RootedForest
+from esr.hopfield.exact.rooted import RootedForest
 
 
 def test_heap_has_a_level_for_each_depth() -> None:

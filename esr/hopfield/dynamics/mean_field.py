@@ -6,14 +6,14 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.activation import Softmax
-from esr.hopfield.conditionals import Conditionals
 from esr.hopfield.couplings import Couplings
-from esr.hopfield.gibbs import ExternalField
-from esr.hopfield.graded import GradedDynamics, lowest_curvature
+from esr.hopfield.dynamics.activation import Softmax
+from esr.hopfield.dynamics.conditionals import Conditionals
+from esr.hopfield.dynamics.gibbs import ExternalField
+from esr.hopfield.dynamics.graded import GradedDynamics, lowest_curvature
+from esr.hopfield.dynamics.search import SearchProgress, Solution, Watcher, span_of_temperatures
 from esr.hopfield.network import HopfieldNetwork
-from esr.hopfield.search import SearchProgress, Solution, Watcher, span_of_temperatures
-from esr.hopfield.stability import safe_step
+from esr.hopfield.spectrum.stability import safe_step
 
 __all__ = ["MeanField", "anneal_mean_field"]
 

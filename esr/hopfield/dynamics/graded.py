@@ -6,12 +6,12 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.activation import Activation, Softmax
-from esr.hopfield.coupling_operator import CouplingOperator
 from esr.hopfield.couplings import Couplings
-from esr.hopfield.operators import CentredOperator, SymmetricOperator
-from esr.hopfield.spectrum import extreme_eigenpairs
-from esr.hopfield.stability import safe_step
+from esr.hopfield.dynamics.activation import Activation, Softmax
+from esr.hopfield.spectrum.coupling_operator import CouplingOperator
+from esr.hopfield.spectrum.eigenpairs import extreme_eigenpairs
+from esr.hopfield.spectrum.operators import CentredOperator, SymmetricOperator
+from esr.hopfield.spectrum.stability import safe_step
 
 __all__ = ["GradedDynamics", "Trajectory", "computed_step", "lowest_curvature"]
 

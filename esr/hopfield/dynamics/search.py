@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.conditionals import Conditionals
 from esr.hopfield.couplings import Couplings
-from esr.hopfield.gibbs import ExternalField, GibbsSampler
+from esr.hopfield.dynamics.conditionals import Conditionals
+from esr.hopfield.dynamics.gibbs import ExternalField, GibbsSampler
 from esr.hopfield.network import HopfieldNetwork
 
 __all__ = ["Annealing", "ReplicaExchange", "SearchProgress", "Solution", "Watcher"]

@@ -9,10 +9,10 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.gibbs import ExternalField
+from esr.hopfield.dynamics.gibbs import ExternalField
+from esr.hopfield.dynamics.search import SearchProgress, Solution, Watcher
+from esr.hopfield.dynamics.state_model import NetworkState
 from esr.hopfield.network import HopfieldNetwork
-from esr.hopfield.search import SearchProgress, Solution, Watcher
-from esr.hopfield.state_model import NetworkState
 from esr.models import EnergyModel
 from esr.random import RandomStreams
 from esr.training import Callback, Checkpoint, Phase, Report, TrainingResult

@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from esr.hopfield.conditionals import Conditionals
+from esr.hopfield.dynamics.conditionals import Conditionals
 
 __all__ = ["ExternalField", "GibbsSampler"]
 

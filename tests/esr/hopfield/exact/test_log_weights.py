@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from esr.hopfield.log_weights import draw, log_sum_exp, normalised, summed_products
+from esr.hopfield.exact.log_weights import draw, log_sum_exp, normalised, summed_products
 
 
 def test_no_weight_at_all_has_no_logarithm_and_no_gradient() -> None:

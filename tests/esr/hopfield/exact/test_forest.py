@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.forest import ForestDistribution
-from esr.hopfield.rooted import RootedForest
+from esr.hopfield.exact.forest import ForestDistribution
+from esr.hopfield.exact.rooted import RootedForest
 
 SYMBOLS = 3
 # Sums of at most 3**5 terms in float64.

@@ -21,7 +21,7 @@ from esr.hopfield import (
     computed_step,
     multilinear,
 )
-from esr.hopfield.activation import Activation
+from esr.hopfield.dynamics.activation import Activation
 from esr.optim import HebbianOptimizer
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError, DataError, TrainingError
-from esr.hopfield.operators import SymmetricOperator
+from esr.hopfield.spectrum.operators import SymmetricOperator
 
 __all__ = ["Eigenpairs", "extreme_eigenpairs"]
 

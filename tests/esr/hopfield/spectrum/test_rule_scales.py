@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.operators import DenseOperator
-from esr.hopfield.rule_scales import largest_rule_scales, rule_sensitivity
+from esr.hopfield.spectrum.operators import DenseOperator
+from esr.hopfield.spectrum.rule_scales import largest_rule_scales, rule_sensitivity
 
 
 def rules_of(size: int, count: int, seed: int) -> list[Tensor]:

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from esr.errors import ConfigurationError
-from esr.hopfield.operators import CentredOperator, DenseOperator
-from esr.hopfield.spectrum import extreme_eigenpairs
-from esr.hopfield.stability import (
+from esr.hopfield.spectrum.eigenpairs import extreme_eigenpairs
+from esr.hopfield.spectrum.operators import CentredOperator, DenseOperator
+from esr.hopfield.spectrum.stability import (
     contraction_temperature,
     energy_range,
     lowest_for_step,

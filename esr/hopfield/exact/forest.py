@@ -6,14 +6,14 @@ import torch
 from torch import Generator, Tensor
 
 from esr.errors import ConfigurationError
-from esr.hopfield.log_weights import (
+from esr.hopfield.exact.log_weights import (
     draw,
     greatest_products,
     log_sum_exp,
     normalised,
     summed_products,
 )
-from esr.hopfield.rooted import RootedForest
+from esr.hopfield.exact.rooted import RootedForest
 
 __all__ = ["ForestDistribution"]
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from esr.hopfield.couplings import Couplings
-from esr.hopfield.stability import energy_range, squared_norms
+from esr.hopfield.spectrum.stability import energy_range, squared_norms
 
 __all__ = ["energy_bounds"]
 

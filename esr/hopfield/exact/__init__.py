@@ -1,0 +1,1 @@
+"""Exact sampling, decoding and sums where the slots form a forest."""

@@ -1,0 +1,1 @@
+"""What the spectrum of the couplings says: safe steps, temperatures, energy bounds, rules."""
