@@ -1,4 +1,5 @@
-# `make run` discovers the equations of motion; `make test` runs the tests. Both set up .venv first.
+# `make run` discovers the equations of motion; `make test` runs the tests on all cores.
+# Both set up .venv first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ run: $(VENV)/.ready
 	$(BIN)/python -m experiments.run +task=kinematics $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
