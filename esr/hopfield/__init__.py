@@ -4,6 +4,7 @@ from esr.hopfield.couplings import Couplings, Explanation
 from esr.hopfield.discrete import multilinear
 from esr.hopfield.dynamics.activation import Activation, Sigmoid, Softmax
 from esr.hopfield.dynamics.conditionals import Conditionals
+from esr.hopfield.dynamics.exact_sampling import ExactSampling
 from esr.hopfield.dynamics.gibbs import ExternalField, GibbsSampler
 from esr.hopfield.dynamics.graded import GradedDynamics, Trajectory, computed_step
 from esr.hopfield.dynamics.mean_field import MeanField, anneal_mean_field
@@ -29,6 +30,7 @@ __all__ = [
     "Couplings",
     "Diagnosis",
     "Eigenpairs",
+    "ExactSampling",
     "Explanation",
     "ExternalField",
     "ForestDistribution",

@@ -31,6 +31,7 @@ class HopfieldNetwork:
         price: What breaking one hard instance costs in a search, positive, in units of energy;
             more than any slot can gain from soft rules unless given.
         dtype: Of couplings.
+        full: Keep Q of graded dynamics as one full matrix, which is fastest for few neurons.
     Raises:
         ConfigurationError: If a term does not fit the grid or the price is not positive.
         DataError: If the hard rules contradict each other.
@@ -42,11 +43,12 @@ class HopfieldNetwork:
         terms: Sequence[CouplingTerm],
         price: float | None = None,
         dtype: torch.dtype = torch.float32,
+        full: bool = False,
     ) -> None:
         if price is not None and not price > 0:
             raise ConfigurationError(f"price must be positive, but is {price}")
         self.grid, self.terms, self.dtype = grid, tuple(terms), dtype
-        self.couplings = Couplings(grid, terms, dtype)
+        self.couplings = Couplings(grid, terms, dtype, full)
         self.discrete_grid, grouped = as_groups(grid, terms)
         flat = multilinear(self.discrete_grid, grouped)
         self.hard = HardRules(self.discrete_grid, flat)
@@ -54,7 +56,9 @@ class HopfieldNetwork:
         self.price = price if price is not None else self._sufficient_price(flat)
         hard = any(term.hard for term in self.terms)
         self.relaxed = (
-            Couplings(grid, priced(self.terms, self.price), dtype) if hard else self.couplings
+            Couplings(grid, priced(self.terms, self.price), dtype, full)
+            if hard
+            else self.couplings
         )
         joint = [term for term in flat if not (term.hard and term.order == 1)]
         self.discrete_terms = priced(joint, self.price)

@@ -26,6 +26,9 @@ __all__ = ["NetworkFactory", "RuleInputs", "Rules"]
 
 RuleInputs = Mapping[str, Tensor | Sequence[Sequence[str | int]]]
 
+FEW = 1024
+"""With at most so many neurons Q is one full matrix, which is quicker than many small blocks."""
+
 
 class NetworkFactory(Protocol):
     """Makes the model a configuration names, for the network of a rule program."""
@@ -92,7 +95,8 @@ class Rules:
         """Compile the rules."""
         compiled = self.program.compile(self.inputs, self.parameters, axes=self.axes)
         terms = [term.to(device) for term in compiled.terms]
-        self.network = HopfieldNetwork(compiled.grid, terms)
+        few = compiled.grid.size <= FEW
+        self.network = HopfieldNetwork(compiled.grid, terms, full=few)
         self.empty_rules = compiled.empty_rules
 
     def build(

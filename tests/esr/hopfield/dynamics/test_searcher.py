@@ -14,6 +14,7 @@ from esr.hopfield import (
     Annealing,
     Axis,
     CouplingTerm,
+    ExactSampling,
     Goal,
     Grid,
     HopfieldNetwork,
@@ -141,3 +142,30 @@ def test_misuse_is_refused() -> None:
         MeanField(sweeps=2, levels=3)
     with pytest.raises(ConfigurationError, match="takes no loss by exact fields"):
         MeanField().solve(network(), 2, external=Outside())
+
+
+def test_exact_draws_keep_hard_rules_and_have_the_right_frequencies() -> None:
+    grid = Grid([Axis("v", (0, 1)), Axis("k", (0, 1))], ["k"])
+    differ = CouplingTerm("differ", torch.tensor([[0, 2]]), torch.ones(1), hard=True)
+    liking = CouplingTerm("liking", torch.tensor([[1, 3]]), torch.tensor([2.0]))
+    problem = HopfieldNetwork(grid, [differ, liking])
+    count = 20_000
+    found = ExactSampling(temperature=2.0).solve(
+        problem, count, generator=torch.Generator().manual_seed(0)
+    )
+    assert bool(found.satisfied.all())
+    share = float((found.symbols.sum(1) == 2).double().mean())
+    exact = torch.tensor(2.0 / 2.0).exp() / (torch.tensor(2.0 / 2.0).exp() + 2)
+    assert abs(share - float(exact)) < 5 * (0.25 / count) ** 0.5  # five deviations at most
+    several = ExactSampling(sweeps=20, temperature=2.0).solve(
+        problem, 8, generator=torch.Generator().manual_seed(0)
+    )
+    assert several.energy.tolist() == [-2.0] * 8
+
+
+def test_exact_draws_refuse_loops() -> None:
+    grid = Grid([Axis("v", (0, 1, 2)), Axis("k", (0, 1))], ["k"])
+    ring = torch.tensor([[0, 2], [2, 4], [0, 4]])
+    problem = HopfieldNetwork(grid, [CouplingTerm("ring", ring, torch.ones(3))])
+    with pytest.raises(ConfigurationError, match="slots that form a forest"):
+        ExactSampling().solve(problem, 2)
