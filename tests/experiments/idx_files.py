@@ -27,7 +27,7 @@ def write_files(folder: Path, arrays: dict[str, np.ndarray], gzipped: bool = Fal
     for name, array in arrays.items():
         content = idx_bytes(array)
         if gzipped:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
         else:
             (folder / name).write_bytes(content)
 
