@@ -52,6 +52,7 @@ def test_mnist_files_take_the_place_of_bundled_images(tmp_path: Path) -> None:
 
 LABELS, IMAGES = "train-labels-idx1-ubyte", "train-images-idx3-ubyte"
 WHOLE = idx_bytes(small_mnist()[LABELS])
+TORN = gzip.compress(WHOLE, mtime=0)[:-12]
 
 
 @pytest.mark.parametrize(
