@@ -44,19 +44,18 @@ def mixture_values(alphabet: InfixAlphabet, states: Tensor, inputs: Tensor) -> T
     Returns:
         :math:`a + q` at the end, shape `(R, N)`.
     """
-    chances = states @ _roles(alphabet, states)  # (R, P, 8)
-    variables = states[..., _places(alphabet)]  # (R, P, D)
+    # Taken apart once: taking slices inside the loop would cost a full gradient for each.
+    chances = (states @ _roles(alphabet, states)).permute(1, 2, 0).contiguous()  # (P, 8, R)
+    variables = states[..., _places(alphabet)].unbind(1)  # P of (R, D)
     factors, divisors = inputs.T, _reciprocal(inputs.T)
     mass = states.new_ones(len(states), 1)
     read = started = torch.zeros_like(mass)  # f times its chance, and that chance
     nothing = states.new_zeros(len(states), len(inputs))
     total = number = after = over_fresh = times_read = over_read = term = nothing
     times_fresh = torch.ones_like(nothing)
-    for position in range(states.shape[1]):
-        everything, empty, digit, value, plus, minus, times, over = chances[
-            :, position, :, None
-        ].unbind(1)
-        factor, divisor = variables[:, position] @ factors, variables[:, position] @ divisors
+    for chosen, variable in zip(chances[..., None].unbind(0), variables, strict=True):
+        everything, empty, digit, value, plus, minus, times, over = chosen.unbind(0)  # (R, 1)
+        factor, divisor = variable @ factors, variable @ divisors
         quotient = over_read * _mean_reciprocal(read, started)
         # every line takes the registers of the position before on its right-hand side
         total = everything * total + (plus + minus) * term
