@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from esr.equations import STANDARD, Call, Constant, Expression, Primitive, fit_constants
+from esr.equations import STANDARD, Call, Constant, Expression, Primitive, Variable, fit_constants
 
 __all__ = ["exchange_functions"]
 
 _SCALES = (-1.0, 0.3, -0.3)
 _RANKING_STEPS, _WORTH_A_FIT = 12, 4
+_SMALL = 15  # nodes up to which variables are put inside functions
 _EXACT = 1e-24  # share of the mean square that is rounding
 
 
@@ -29,7 +30,8 @@ def exchange_functions(
     A learner may find which parts of an equation feed which, but settle on a power or a straight
     line where an exponential would be exact. Each function in the equation is replaced in turn by
     each of the others, and the whole is put inside each, with a scale, a shift and a factor of
-    its own; the constants are refitted from several scales at once.
+    its own; in small equations so is each variable. The constants are refitted from several
+    scales at once.
 
     Arguments:
         expression: Where to start, not multiplied out.
@@ -65,20 +67,25 @@ def _neighbours(
     expression: Expression, functions: Sequence[Primitive]
 ) -> Iterator[tuple[Expression, int]]:
     """Neighbours, each with the place of the new function's scale among its constants."""
-    yield from _exchanged(expression, functions, 0)
+    leaves = expression.complexity <= _SMALL
+    yield from _exchanged(expression, functions, 0, leaves)
     for function in functions:
         yield _framed(function, expression) + Constant(0.0), 1
 
 
 def _exchanged(
-    expression: Expression, functions: Sequence[Primitive], first: int
+    expression: Expression, functions: Sequence[Primitive], first: int, leaves: bool
 ) -> Iterator[tuple[Expression, int]]:
-    """Neighbours of an expression whose first constant is number `first` of the whole."""
+    """Neighbours of an expression whose first constant is number `first` of the whole; with
+    `leaves` its variables are put inside functions, too."""
+    if leaves and isinstance(expression, Variable):
+        for function in functions:
+            yield _framed(function, expression), first + 1
     if not isinstance(expression, Call):
         return
     start = first
     for place, argument in enumerate(expression.arguments):
-        for other, scale in _exchanged(argument, functions, start):
+        for other, scale in _exchanged(argument, functions, start, leaves):
             arguments = list(expression.arguments)
             arguments[place] = other
             yield Call(expression.primitive, tuple(arguments)), scale

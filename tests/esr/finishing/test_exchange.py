@@ -53,3 +53,12 @@ def test_short_readings_that_nearly_fit_come_before_long_ones() -> None:
     errors = torch.tensor([1e-3, 1.1e-3, torch.inf, 0.5])
     assert promising_order(readings, errors, samples=20, floor=1e-14) == [1, 0, 3]
     assert promising_order(readings, errors, samples=2, floor=1e-14) == [1, 3, 0]
+
+
+def test_a_variable_of_a_small_equation_is_put_inside_a_function() -> None:
+    x, y = torch.rand(2, 200, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
+    target = torch.sin(x) * y
+    found = exchange_functions(
+        Expression.parse("0.9*x*y + 0.01"), {"x": x, "y": y}, target, [STANDARD["sin"]]
+    )
+    assert found[0].evaluate({"x": x, "y": y}).sub(target).abs().max() < 1e-9
