@@ -19,6 +19,7 @@ from hydra.utils import instantiate
 from rich.console import Console
 from rich.table import Table
 
+from esr.errors import suggestion
 from esr.hopfield import (
     Annealing,
     Couplings,
@@ -37,7 +38,7 @@ from experiments.tasks.rules import Rules
 
 __all__ = ["main", "run_once"]
 
-MANY = 8192
+MANY = 4096
 """Replicas in the comparison with the first program, which has one."""
 
 SUDOKUS = Path(__file__).parent / "tasks" / "sudokus.txt"
@@ -224,11 +225,16 @@ PARTS: Mapping[str, tuple[Callable[[int], list[str]], int]] = {
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all unless given")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all unless given"
+    )
     parser.add_argument("--seeds", type=int, help="seeds of each part; each has its own default")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--original", help="folder of the first program's source")
     options = parser.parse_args()
+    for name in options.parts:
+        if name not in PARTS:
+            parser.error(f"there is no part '{name}'; {suggestion(name, PARTS)}")
     torch.set_num_threads(options.threads)
     table = Table(title="the energy core", title_justify="left")
     table.add_column("part")
