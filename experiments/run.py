@@ -101,7 +101,8 @@ def _train(
         model = task.build(make_model, replicas, streams)
     except TypeError as error:
         raise ConfigurationError(
-            f"a setting of '{name}' has a wrong name or type: {error}"
+            f"a setting of '{name}' has a wrong name or type, or {name}="
+            f"{place.model if name == 'model' else place.reference} is not for this task: {error}"
         ) from error
     model.to(place.device)
     file = "checkpoint.pt" if name == "model" else f"checkpoint-{name}.pt"
