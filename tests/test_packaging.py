@@ -47,3 +47,8 @@ def test_a_wheel_carries_packages_and_configs(tmp_path: Path) -> None:
     helped = call(elsewhere, "-m", "experiments.run", "--help", PYTHONPATH=str(target))
     assert helped.returncode == 0, helped.stderr
     assert "eql_l05" in helped.stdout
+    assert "experiments/tasks/sudokus.txt" in names
+    sampled = call(
+        elsewhere, "-m", "experiments.rules", "infix", "--sample", "2", PYTHONPATH=str(target)
+    )
+    assert sampled.returncode == 0, sampled.stderr  # the grammar and the standard rules came along
