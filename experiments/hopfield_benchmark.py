@@ -38,7 +38,7 @@ from experiments.tasks.rules import Rules
 
 __all__ = ["main", "run_once"]
 
-MANY = 4096
+MANY = 8192
 """Replicas in the comparison with the first program, which has one."""
 
 SUDOKUS = Path(__file__).parent / "tasks" / "sudokus.txt"

@@ -53,10 +53,10 @@ def mixture_values(alphabet: InfixAlphabet, states: Tensor, inputs: Tensor) -> T
     nothing = states.new_zeros(len(states), len(inputs))
     total = number = after = over_fresh = times_read = over_read = term = nothing
     times_fresh = torch.ones_like(nothing)
+    quotient = nothing  # of the open term by the number being read
     for chosen, variable in zip(chances[..., None].unbind(0), variables, strict=True):
         everything, empty, digit, value, plus, minus, times, over = chosen.unbind(0)  # (R, 1)
         factor, divisor = variable @ factors, variable @ divisors
-        quotient = over_read * _mean_reciprocal(read, started)
         # every line takes the registers of the position before on its right-hand side
         total = everything * total + (plus + minus) * term
         after = empty * after + (number + times_fresh) * factor + (over_fresh + quotient) * divisor
@@ -70,7 +70,8 @@ def mixture_values(alphabet: InfixAlphabet, states: Tensor, inputs: Tensor) -> T
             empty * started + digit * mass,
         )
         mass = everything * mass
-        term = number + after + over_read * _mean_reciprocal(read, started)
+        quotient = over_read * _mean_reciprocal(read, started)
+        term = number + after + quotient
         term = term.clamp(-LARGEST, LARGEST)
     return (total + term).clamp(-LARGEST, LARGEST)
 
