@@ -9,6 +9,7 @@ first EnergySymbolicRegression beside it (PATH holds its folders `model` and `ea
 import argparse
 import math
 import resource
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,15 +194,18 @@ def _with_loss(replicas: int) -> float:
 
 
 def _original(path: str) -> list[str]:
-    """The first program beside ours, at its own size: 10 positions, 16 symbols."""
-    ours = [_bare_rate(MANY), _with_loss(MANY)]
-    bare, whole = original_rates(Path(path))
-    return [
-        f"steps alone: original {bare:.3g} neuron updates a CPU-second, ours ({MANY} replicas, "
-        f"full Q) {ours[0]:.3g}, {ours[0] / bare:.0f} times as many",
-        f"with the loss fed back: original {whole:.3g}, ours ({MANY} replicas, relaxed "
-        f"loss) {ours[1]:.3g}, {ours[1] / whole:.0f} times as many",
-    ]
+    """The first program beside ours, at its own size, in turns: 10 positions, 16 symbols."""
+    pairs = [(original_rates(Path(path)), (_bare_rate(MANY), _with_loss(MANY))) for _ in range(5)]
+    lines = []
+    for place, name in enumerate(("steps alone", "with the loss fed back")):
+        theirs, ours = ([pair[side][place] for pair in pairs] for side in (0, 1))
+        ratios = sorted(b / a for a, b in zip(theirs, ours, strict=True))
+        lines.append(
+            f"{name}: original {statistics.median(theirs):.3g} neuron updates a CPU-second, ours "
+            f"({MANY} replicas) {statistics.median(ours):.3g}; ratio in five turns: median "
+            f"{ratios[2]:.0f}, from {ratios[0]:.0f} to {ratios[-1]:.0f}"
+        )
+    return lines
 
 
 def _bare_rate(replicas: int) -> float:
