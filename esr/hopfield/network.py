@@ -10,6 +10,7 @@ from esr.hopfield.couplings import Couplings
 from esr.hopfield.discrete import as_groups, from_groups, multilinear, priced
 from esr.hopfield.grid import Grid
 from esr.hopfield.hard import HardRules
+from esr.hopfield.recognise import merged_entries
 from esr.hopfield.term import CouplingTerm
 
 __all__ = ["HopfieldNetwork"]
@@ -29,7 +30,8 @@ class HopfieldNetwork:
         grid: The neurons.
         terms: What the rules contribute.
         price: What breaking one hard instance costs in a search, positive, in units of energy;
-            more than any slot can gain from soft rules unless given.
+            more than any slot can gain from soft rules unless given. A loss from outside is not
+            counted.
         dtype: Of couplings.
         full: Keep Q of graded dynamics as one full matrix, which is fastest for few neurons.
     Raises:
@@ -91,15 +93,31 @@ class HopfieldNetwork:
         ]
 
     def _sufficient_price(self, terms: Sequence[CouplingTerm]) -> float:
-        """More than the sum of all soft weights that act on any one slot; at least one."""
-        slots, width = self.discrete_grid.slots, self.discrete_grid.symbols
-        gain = torch.zeros(slots, dtype=torch.float64, device=self.couplings.bias.device)
+        """Above twice the largest soft energy that one neuron takes part in; at least one.
+
+        A slot that changes its symbol gains at most the energies of both neurons, so no single
+        change to a state that breaks one more hard instance is worth its price.
+        """
+        grid = self.discrete_grid
+        share = torch.zeros(grid.size, dtype=torch.float64, device=self.couplings.bias.device)
+        pairs = []
         for term in terms:
             if term.hard or not len(term.weights):
                 continue
-            weights = term.weights.detach().double().abs()
+            weights = term.weights.detach().double()
+            if term.order == 2:
+                pairs.append((term.neurons, weights))
+                continue
             for place in range(term.order):
-                gain.index_add_(0, term.neurons[:, place] // width, weights)
-        # A slot gains at most what its best symbol has over its worst: the sum bounds it, a
-        # tenth of it has been enough in practice for wide slots, whose symbols share the sum.
-        return max(1.0, 2 * float(gain.max()) / width)
+                share.index_add_(0, term.neurons[:, place], weights.abs())
+        if pairs:
+            neurons, weights = (torch.cat(part) for part in zip(*pairs, strict=True))
+            neurons, weights = merged_entries(neurons, weights, grid.size)
+            for ends in (neurons, neurons.flip(1)):
+                # Of the neurons of another slot one is on: the largest weight counts, not the sum.
+                keys, place = torch.unique(
+                    ends[:, 0] * grid.slots + ends[:, 1] // grid.symbols, return_inverse=True
+                )
+                most = weights.new_zeros(len(keys)).scatter_reduce(0, place, weights.abs(), "amax")
+                share.index_add_(0, keys // grid.slots, most)
+        return max(1.0, 2.02 * float(share.max()))

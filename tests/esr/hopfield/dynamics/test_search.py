@@ -161,6 +161,33 @@ def test_hard_rules_propagate_and_violations_are_counted() -> None:
     assert network.explain(0, 3) == ["V[0, 0] and V[1, 0]: forbidden by differ"]
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), grouped=st.booleans())
+def test_a_broken_hard_rule_is_never_worth_its_price(seed: int, grouped: bool) -> None:
+    grid = random_grid(seed, grouped, most=10)
+    network = HopfieldNetwork(grid, random_terms(grid, seed), dtype=torch.float64)
+    states = every_state(network)
+    energy = network.energy(network.states(states))
+    width = network.discrete_grid.symbols
+    for slot in range(network.discrete_grid.slots):  # all gains by changes of one slot
+        kept = states.clone()
+        kept[:, slot] = 0
+        _, others = torch.unique(kept, dim=0, return_inverse=True)
+        table = energy[torch.argsort(others * width + states[:, slot])].view(-1, width)
+        gains = table.amax(1) - table.amin(1)
+        assert float(gains.max()) < network.price
+
+
+def test_soft_wishes_do_not_break_a_hard_rule() -> None:
+    grid = Grid([Axis("v", (0, 1)), Axis("k", tuple(range(10)))], ["k"])
+    wish = CouplingTerm("wish", torch.tensor([[3], [13]]), torch.tensor([5.0, 5.0]))
+    differ = CouplingTerm("differ", torch.tensor([[3, 13]]), torch.ones(1), hard=True)
+    network = HopfieldNetwork(grid, [wish, differ])
+    solution = Annealing(sweeps=50).solve(network, 16, generator=torch.Generator().manual_seed(0))
+    assert bool(solution.satisfied.all())
+    assert solution.energy.tolist() == [-5.0] * 16
+
+
 def test_contradicting_hard_rules_are_named() -> None:
     grid = Grid([Axis("v", (0, 1)), Axis("k", (0, 1))], ["k"])
     never = CouplingTerm("never", torch.tensor([[0], [1]]), torch.ones(2), hard=True)
