@@ -47,6 +47,11 @@ class ReplicaLinear(ReplicaModule):
                 fresh = self._fresh(rows, generator).to(parameter)
                 parameter.copy_(torch.where(which.view(-1, 1, 1), fresh, parameter))
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side."""
+        super().repeat_replicas_(copies)
+        self.replicas *= copies
+
     def _fresh(self, rows: int, generator: Generator | None) -> Tensor:
         device = generator.device if generator is not None else None
         shape = (self.replicas, rows, self.out_features)

@@ -86,6 +86,11 @@ class ExpressionModel(SymbolicModel):
             result.append([equation.with_constants(values) for equation, values in pairs])
         return result
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side."""
+        super().repeat_replicas_(copies)
+        self.fixed = self.fixed.repeat_interleave(copies, 0)
+
     def _columns(self) -> list[Tensor]:
         """All constants in the order of the equations, each `(R,)`."""
         learned, fixed = iter(self.constants.unbind(1)), iter(self.fixed.unbind(1))

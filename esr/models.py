@@ -5,10 +5,11 @@ leads with the replica dimension R, and no replica's energy depends on another's
 the gradients of the summed energy are each replica's own.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -74,6 +75,11 @@ class ReplicaModule(nn.Module, ABC):
     def reset_replicas(self, which: Tensor, *, generator: Generator | None = None) -> None:
         """Draw fresh parameters for the replicas where `which`, bool `(R,)`, is true."""
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side; what else depends on the number
+        of replicas than the module's own tensors, a subclass adjusts."""
+        _repeat_tensors_(self, copies, buffers=True)
+
 
 class EnergyModel(nn.Module, ABC, Generic[BatchT]):
     """A model with an energy on batches of one type. It neither trains, prints nor saves itself.
@@ -104,6 +110,31 @@ class EnergyModel(nn.Module, ABC, Generic[BatchT]):
 
 class FunctionModel(EnergyModel[Batch]):
     """A model of y = f(x): a network, an equation learner, a relaxed program."""
+
+    @property
+    def head(self) -> Sequence[str]:
+        """Names of the parameters of the last layer, in which outputs are linear; none unless a
+        model says otherwise."""
+        return ()
+
+    def repeated(self, copies: int) -> Self:
+        """A model of R times `copies` replicas: copy k of replica r is replica r * copies + k.
+
+        Arguments:
+            copies: How often each replica stands, at least 1.
+        """
+        larger = copy.deepcopy(self)
+        for module in larger.modules():
+            if isinstance(module, (ReplicaModule, FunctionModel)):
+                module.repeat_replicas_(copies)
+        return larger
+
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica of the model's own parameters stand `copies` times; for `repeated`,
+        which sees to the modules inside. A model whose own buffers lead with R repeats them too.
+        """
+        self.replicas *= copies
+        _repeat_tensors_(self, copies, buffers=False)
 
     @abstractmethod
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
@@ -150,3 +181,14 @@ class SymbolicModel(FunctionModel):
             variables: Names of the D inputs.
             threshold: Choices of at most this size are left out of the text.
         """
+
+
+@torch.no_grad()
+def _repeat_tensors_(module: nn.Module, copies: int, *, buffers: bool) -> None:
+    """Repeat each replica of a module's own parameters, and of its buffers if asked."""
+    for name, parameter in module.named_parameters(recurse=False):
+        repeated = parameter.repeat_interleave(copies, 0)
+        setattr(module, name, nn.Parameter(repeated, parameter.requires_grad))
+    if buffers:
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.repeat_interleave(copies, 0))

@@ -69,6 +69,11 @@ class StructureTerm(ABC):
         """The weights the layer computes with, `(R, out, in)`; with `sample`, one noisy draw."""
         return weights
 
+    def repeated(self, replicas: int, copies: int) -> "StructureTerm":
+        """The term for R times `copies` replicas, each of the R standing `copies` times, side by
+        side; the same one unless its settings differ between replicas."""
+        return self
+
     @abstractmethod
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """The structure energy of each replica, `(R,)`, counting weights where `mask` is one."""
@@ -115,6 +120,10 @@ class SmoothedL05(StructureTerm):
     def __init__(self, strength: float | Sequence[float] = 5e-3, half_width: float = 0.05) -> None:
         _require(half_width > 0, f"half_width must be positive, but is {half_width}")
         self.strength, self.half_width = _strengths(strength), half_width
+
+    def repeated(self, replicas: int, copies: int) -> "SmoothedL05":
+        """As the base, each replica keeping its strength."""
+        return SmoothedL05(_repeated(self.strength, replicas, copies), self.half_width)
 
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """Strength times the sum of smoothed roots over the unmasked weights, `(R,)`."""
@@ -177,6 +186,11 @@ class RelaxedL0(StructureTerm):
         self.strength = _strengths(strength)
         self.initial_open, self.gate_scale = initial_open, gate_scale
         self.gates = gates if gates is not None else HardConcrete()
+
+    def repeated(self, replicas: int, copies: int) -> "RelaxedL0":
+        """As the base, each replica keeping its strength."""
+        strength = _repeated(self.strength, replicas, copies)
+        return RelaxedL0(strength, self.initial_open, self.gate_scale, self.gates)
 
     def initial_gate(self, shape: tuple[int, ...], *, generator: Generator | None) -> Tensor:
         """Gate parameters whose log-odds are normal with deviation 0.01 around the start."""
@@ -255,6 +269,15 @@ def _strengths(strength: float | Sequence[float]) -> float | tuple[float, ...]:
     for value in given:
         _require(value >= 0, f"strength must be at least 0, but is {value}")
     return float(given[0]) if len(given) == 1 else tuple(float(value) for value in given)
+
+
+def _repeated(
+    strength: float | tuple[float, ...], replicas: int, copies: int
+) -> float | tuple[float, ...]:
+    """The strengths of R times `copies` replicas, each of the R standing `copies` times."""
+    if isinstance(strength, float):
+        return strength
+    return tuple(strength[r % len(strength)] for r in range(replicas) for _ in range(copies))
 
 
 def _of_replicas(strength: float | tuple[float, ...], like: Tensor) -> float | Tensor:

@@ -69,6 +69,13 @@ class ReplicaConvolution(ReplicaModule):
                 chosen = which.view(-1, *(1,) * (parameter.dim() - 1))
                 parameter.copy_(torch.where(chosen, fresh, parameter))
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side."""
+        super().repeat_replicas_(copies)
+        self.replicas *= copies
+        self._weight_shape = (self.replicas, *self._weight_shape[1:])
+        self._bias_shape = (self.replicas, *self._bias_shape[1:])
+
     def _fresh(self, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
         device = generator.device if generator is not None else None
         uniform = torch.rand(shape, generator=generator, device=device) * 2 - 1

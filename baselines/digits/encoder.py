@@ -43,6 +43,11 @@ class LatentLevels(ReplicaModule):
         with torch.no_grad():
             self.values.copy_(torch.where(which.view(-1, 1, 1), fresh, self.values))
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side."""
+        super().repeat_replicas_(copies)
+        self._shape = (self._shape[0] * copies, *self._shape[1:])
+
     def _fresh(self, generator: Generator | None) -> Tensor:
         device = generator.device if generator is not None else None
         return torch.randn(self._shape, generator=generator, device=device)

@@ -70,6 +70,15 @@ class SparseLinear(ReplicaModule):
         with torch.no_grad():
             self._replace(which, weights, self.allowed, gate)
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side, with its price and deviation."""
+        super().repeat_replicas_(copies)
+        replicas = self.shape[0]
+        self.shape = (replicas * copies, *self.shape[1:])
+        self.term = self.term.repeated(replicas, copies)
+        if isinstance(self.initial_sd, Tensor):
+            self.initial_sd = self.initial_sd.repeat_interleave(copies)
+
     def _replace(self, which: Tensor, weights: Tensor, mask: Tensor, gate: Tensor | None) -> None:
         """Take over the tensors of the replicas where `which`, bool `(R,)` or `(1,)`, is true."""
         chosen = which.view(-1, 1, 1)

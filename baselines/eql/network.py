@@ -94,6 +94,12 @@ class EQL(SymbolicModel):
         divides = any(group.reads_as is not None for groups in self.hidden for group in groups)
         self._fused = None if divides else FusedMisfit(self.hidden, in_features, out_features)
 
+    @property
+    def head(self) -> Sequence[str]:
+        """The weights of the last layer, and their gates if there are any."""
+        last = f"layers.{len(self.layers) - 1}."
+        return [name for name, _ in self.named_parameters() if name.startswith(last)]
+
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The network with its gates drawn (in training mode) or at their mode."""
         weights = self._drawn(generator)
@@ -137,6 +143,11 @@ class EQL(SymbolicModel):
         where `which`, bool `(R,)`, is true, or in all."""
         for layer in self._sparse_layers():
             layer.prune(threshold, which)
+
+    def repeat_replicas_(self, copies: int) -> None:
+        """As every model's; outputs lead with the replicas from then on."""
+        super().repeat_replicas_(copies)
+        self.leads_with_replicas = True
 
     def expressions(
         self, variables: Sequence[str], threshold: float = 0.0

@@ -46,6 +46,12 @@ class ReLUNetwork(FunctionModel):
             ReplicaLinear(a, b, self.replicas, generator=generator) for a, b in pairwise(widths)
         )
 
+    @property
+    def head(self) -> Sequence[str]:
+        """Weight and bias of the last layer."""
+        last = len(self.layers) - 1
+        return (f"layers.{last}.weight", f"layers.{last}.bias")
+
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The network itself: it has no relaxed choices."""
 

@@ -1,7 +1,7 @@
 """The relaxed choices of a program: operators and pointers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -122,6 +122,14 @@ class Choices(ReplicaModule):
             own = (*self._logits(), *self._allowed())
             for tensor, fresh in zip(own, self._fresh(generator), strict=True):
                 _take_over(tensor, fresh.to(tensor), which)
+
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side, with its deviation."""
+        super().repeat_replicas_(copies)
+        given = self.relaxation.deviations
+        turns = [given[r % len(given)] for r in range(self.replicas) for _ in range(copies)]
+        self.relaxation = replace(self.relaxation, initial_sd=turns)
+        self.replicas *= copies
 
     def _logits(self) -> tuple[Tensor, Tensor]:
         return self.operators, self.pointers

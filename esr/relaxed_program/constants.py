@@ -88,6 +88,12 @@ class Constants(ReplicaModule):
             for mask in (self.offset_mask, self.readout_mask):
                 mask.masked_fill_(chosen, 1)
 
+    def repeat_replicas_(self, copies: int) -> None:
+        """Have each replica stand `copies` times, side by side."""
+        super().repeat_replicas_(copies)
+        self._operands = (self._operands[0] * copies, *self._operands[1:])
+        self._weights = (self._weights[0] * copies, *self._weights[1:])
+
     def _fresh(self, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         device = generator.device if generator is not None else None
         gains = 1 + _GAIN_SD * torch.randn(self._operands, generator=generator, device=device)

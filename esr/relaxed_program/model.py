@@ -84,6 +84,11 @@ class RelaxedProgram(SymbolicModel):
         self.register_buffer("couplings", couplings.to(like))
         self.register_buffer("biases", biases.to(like))
 
+    @property
+    def head(self) -> Sequence[str]:
+        """The readout's weights."""
+        return ("constants.readout",)
+
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The program with its choices relaxed (in training mode) or made."""
         constants = self.constants.acting()

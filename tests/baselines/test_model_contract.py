@@ -18,10 +18,17 @@ ALL_UNITS = {"identity": 1, "square": 1, "sin": 1, "exp": 1, "sigmoid": 1, "mul"
 MODELS: dict[str, Callable[..., FunctionModel]] = {
     "eql_l05": partial(EQL, structure=SmoothedL05()),
     "eql_l0": partial(EQL, structure=RelaxedL0(initial_open=0.7)),
+    "eql_mixed": partial(
+        EQL,
+        structure=RelaxedL0([0.1, 0.2, 0.3]),
+        initial_sd=[0.1, 0.5, 1.0],
+        repertoires=[["sin"], []],
+    ),
     "eql_plain": partial(EQL, structure=NoStructure(), hidden=[ALL_UNITS]),
     "eql_paper": partial(EQL, hidden=[PAPER_UNITS, PAPER_UNITS], initial_sd=0.1),
     "eql_linear": partial(EQL, hidden=[]),
     "relu": ReLUNetwork,
+    "relaxed_mixed": partial(RelaxedProgram, relaxation=Relaxation([0.5, 1.0, 2.0])),
     "relaxed_program": partial(RelaxedProgram, relaxation=Relaxation(noise=0.3)),
 }
 
@@ -68,6 +75,28 @@ def test_replicas_do_not_share_gradients(name: str) -> None:
         gradient = parameter.grad
         assert gradient is not None
         assert not gradient[[0, 2, 3]].any()
+
+
+def test_repeated_replicas_are_the_same_functions_at_the_same_price(name: str) -> None:
+    model, x = make(name).eval(), batch().inputs
+    larger = model.repeated(3)
+    assert larger.replicas == 3 * R
+    assert all(p.shape[0] == 3 * R for p in larger.parameters())
+    torch.testing.assert_close(larger(x), model(x).repeat_interleave(3, 0))
+    torch.testing.assert_close(larger.structure(), model.structure().repeat_interleave(3))
+    every = torch.ones(3 * R, dtype=torch.bool)
+    larger.reset_replicas(every, generator=Generator().manual_seed(1))
+    assert larger(x).isfinite().all()
+
+
+def test_outputs_are_linear_in_the_head(name: str) -> None:
+    model, x = make(name).eval(), batch().inputs
+    assert model.head
+    once = model(x)
+    with torch.no_grad():
+        for part in model.head:
+            model.get_parameter(part).mul_(1 if part.endswith("gate") else 2)
+    torch.testing.assert_close(model(x), 2 * once)
 
 
 def test_energy_gradient_equals_finite_differences(name: str) -> None:

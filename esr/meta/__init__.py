@@ -1,0 +1,20 @@
+"""Meta-learning: initialisations from which a model learns a new function in a few steps."""
+
+from esr.meta.copies import Copies
+from esr.meta.episodes import Episodes
+from esr.meta.inner_loop import Adapted, InnerLoop
+from esr.meta.learner import Learner
+from esr.meta.objectives import MAML, Reptile, Untrained
+from esr.meta.rates import InnerRates
+
+__all__ = [
+    "MAML",
+    "Adapted",
+    "Copies",
+    "Episodes",
+    "InnerLoop",
+    "InnerRates",
+    "Learner",
+    "Reptile",
+    "Untrained",
+]
