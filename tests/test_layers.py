@@ -26,6 +26,7 @@ LAYERS = [
     "esr.relaxed_program",
     "esr.finishing",
     "esr.training",
+    "esr.meta",
     "esr.hopfield",
     "esr.rules",
     "esr",
