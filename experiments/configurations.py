@@ -158,18 +158,38 @@ def complete_settings(
             key = override.key_or_group
             if override.is_delete() or key.partition(".")[0] == "hydra" or "/" in key:
                 continue
+            if _is_open(config, key):
+                completed[place] = _as_addition(override)
+                continue
             accepted = _constructor_keys(config, key.rpartition(".")[0])
             if _has_key(config, key) or (_is_addition(override) and not accepted):
                 continue
             if key not in accepted:
                 valid = [*_all_keys(config), *accepted]
                 raise UsageError(f"there is no setting '{key}': {suggestion(key, valid)}")
-            completed[place] = f"++{str(override.input_line).lstrip('+')}"
+            completed[place] = _as_addition(override)
     return completed
 
 
 def _is_addition(override: Override) -> bool:
     return bool(override.is_add() or override.is_force_add())
+
+
+def _as_addition(override: Override) -> str:
+    return f"++{str(override.input_line).lstrip('+')}"
+
+
+def _is_open(config: DictConfig, key: str) -> bool:
+    """Whether a key is, or lies directly in, a mapping that the files leave empty to be filled.
+
+    Only inside a group: an empty group, such as `reference=none`, stays empty.
+    """
+    parts = [part for part in (key, key.rpartition(".")[0]) if "." in part]
+    try:
+        nodes = [OmegaConf.select(config, part) for part in parts]
+    except OmegaConfBaseException:
+        return False
+    return any(isinstance(node, DictConfig) and not node for node in nodes)
 
 
 def compose_config(

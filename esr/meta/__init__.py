@@ -2,8 +2,11 @@
 
 from esr.meta.copies import Copies
 from esr.meta.episodes import Episodes
+from esr.meta.family import Family, single_family
+from esr.meta.functions import Functions
 from esr.meta.inner_loop import Adapted, InnerLoop
 from esr.meta.learner import Learner
+from esr.meta.member import Member
 from esr.meta.objectives import MAML, Reptile, Untrained
 from esr.meta.rates import InnerRates
 
@@ -12,9 +15,13 @@ __all__ = [
     "Adapted",
     "Copies",
     "Episodes",
+    "Family",
+    "Functions",
     "InnerLoop",
     "InnerRates",
     "Learner",
+    "Member",
     "Reptile",
     "Untrained",
+    "single_family",
 ]

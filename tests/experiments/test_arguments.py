@@ -40,6 +40,14 @@ def test_each_choice_of_a_sweep_is_checked() -> None:
         prepare_arguments(["-m", "+task=kinematics", "model=eql_l0,rellu"])
 
 
+@pytest.mark.parametrize("setting", ["task.ranges.x=[0,1]", "task.ranges={x: [0, 1]}"])
+def test_a_mapping_that_is_left_empty_may_be_filled(setting: str) -> None:
+    prepared = prepare_arguments(["+task=function", setting, f"+{setting}"])
+    assert prepared[1:] == [f"++{setting}"] * 2
+    with pytest.raises(UsageError, match=r"no setting 'task.range.x'"):
+        prepare_arguments(["+task=function", "task.range.x=[0,1]"])
+
+
 def test_what_cannot_be_parsed_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         prepare_arguments(["+task=kinematics", "seed"])
