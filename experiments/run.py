@@ -27,7 +27,7 @@ from experiments.record import write_result
 from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
 
-__all__ = ["main", "run"]
+__all__ = ["main", "run", "with_counts"]
 
 CLIPPING_SHOWN = 0.01
 """Share of the steps with a clipped gradient above which the closing table mentions it."""
@@ -77,7 +77,7 @@ def run(config: DictConfig) -> bool:
         interrupted = other.interrupted
     print(f"{place.title}: reading the best replicas", flush=True)
     conclusion = task.conclude(found, reference)
-    conclusion = _with_counts(conclusion, result)
+    conclusion = with_counts(conclusion, result)
     _record(config, place, result, conclusion, interrupted)
     log.conclude(conclusion, _hyperparameters(config, place), result.steps)
     show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
@@ -114,7 +114,7 @@ def _train(
     return Contender(label, model, result.active), result
 
 
-def _with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
+def with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
     """The conclusion with what training counted: divergences, the mean share of clipped steps."""
     clipped = float(result.clipped.double().mean()) / max(1, result.steps)
     counted = {"diverged": float(result.diverged.sum()), "clipped": clipped}
