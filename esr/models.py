@@ -7,7 +7,7 @@ the gradients of the summed energy are each replica's own.
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Self, TypeVar
 
@@ -106,6 +106,11 @@ class EnergyModel(nn.Module, ABC, Generic[BatchT]):
     def prune(self, threshold: float, which: Tensor | None = None) -> None:
         """Drop, for good, what contributes no more than `threshold`, in the replicas where
         `which`, bool `(R,)`, is true, or in all; by default nothing."""
+
+    def tallies(self) -> Mapping[str, Tensor]:
+        """Counts a model keeps of what happened in training, name to numbers `(R,)`, such as how
+        often a clip acted; none by default. A checkpoint keeps those that are buffers."""
+        return {}
 
 
 class FunctionModel(EnergyModel[Batch]):
