@@ -29,7 +29,7 @@ FUNCTION = [
     "model.hidden=[{identity:1,square:1,sin:1,mul:1},{mul:1}]",
     *STEPS,
     "replicas=2",
-    "task.samples=50",
+    "task.samples=30",
     "task.finalists=1",
 ]
 
