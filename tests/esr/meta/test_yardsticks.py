@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from baselines.eql import EQL, NoStructure
+from baselines.eql import EQL, SmoothedL05
 from esr.equations import Expression
 from esr.errors import ConfigurationError, DataError
 from esr.meta import Episodes, least_squares_errors, scratch_errors, zero_errors
@@ -103,42 +103,47 @@ def test_several_variables_need_a_basis_of_theirs() -> None:
 
 
 def line(**sizes: object) -> FunctionModel:
-    return EQL(hidden=[{"identity": 1}], structure=NoStructure(), **sizes)  # type: ignore[arg-type]
+    return EQL(hidden=[{"identity": 1}], structure=SmoothedL05(0.3), **sizes)  # type: ignore[arg-type]
 
 
 def test_scratch_recovers_a_line() -> None:
-    phases = {"fit": Phase(150, (0.1, 0.01))}
+    phases = {"fit": Phase(150, (0.1, 0.01), structure=0)}
     errors = scratch_errors(line, episodes("2*x"), phases, 2, RandomStreams(0))
     assert errors.shape == (K,)
     assert float(errors.max()) < 1e-5
 
 
-def test_scratch_sees_only_the_support_points_and_takes_the_best_attempt_on_them() -> None:
-    batch, phases, attempts = episodes("a*x"), {"fit": Phase(3, 0.05)}, 3
+def test_scratch_takes_the_attempt_that_is_best_without_the_query_points() -> None:
+    batch, phases, attempts = episodes("a*x"), {"fit": Phase(3, 0.05)}, 5
     made: list[FunctionModel] = []
 
     def make_model(**sizes: object) -> FunctionModel:
         made.append(line(**sizes))
-        return made[0]
+        return made[-1]
 
     def make_trainer(phases: Mapping[str, Phase]) -> Trainer:
         return Trainer(phases, clip_norm=1.0)
 
-    errors = scratch_errors(make_model, batch, phases, attempts, RandomStreams(3), make_trainer)
-    model = made[0]
-    assert model.replicas == attempts * K
-    for k in range(K):
-        pairs = []
-        for attempt in range(attempts):
-            with torch.no_grad():
-                outputs = [model(part.inputs[k])[attempt * K + k] for part in batch]
-            pairs.append(
-                [
-                    float((output - part.targets[k]).square().mean())
+    chosen = []
+    for factor in (0.0, 100.0):
+        errors = scratch_errors(
+            make_model, batch, phases, attempts, RandomStreams(3), make_trainer, factor
+        )
+        model, expected, best = made[-1], [], []
+        assert model.replicas == attempts * K
+        with torch.no_grad():
+            price = model.structure()
+            for k in range(K):
+                outputs = [model(part.inputs[k])[k::K] for part in batch]  # (attempts, *, 1)
+                support, query = (
+                    (output - part.targets[k]).square().mean((1, 2))
                     for output, part in zip(outputs, batch, strict=True)
-                ]
-            )
-        assert float(errors[k]) == pytest.approx(min(pairs)[1])
+                )
+                best.append(int((support + factor * price[k::K]).argmin()))
+                expected.append(query[best[-1]])
+        torch.testing.assert_close(errors, torch.stack(expected))
+        chosen.append(best)
+    assert chosen[0] != chosen[1]
 
 
 def test_scratch_follows_the_type_of_the_points_and_the_seed() -> None:
