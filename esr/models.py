@@ -7,9 +7,9 @@ the gradients of the summed energy are each replica's own.
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -25,6 +25,7 @@ __all__ = [
     "EnergyModel",
     "FunctionModel",
     "ReplicaModule",
+    "Replicated",
     "SymbolicModel",
 ]
 
@@ -68,7 +69,35 @@ class Batch(NamedTuple):
     targets: Tensor
 
 
-class ReplicaModule(nn.Module, ABC):
+class Replicated(nn.Module):
+    """A module that says which of its tensors belong to its replicas, to be copied elsewhere.
+
+    Those are the parameters, and the buffers that pruning, a draw or training changes, such as a
+    pruning mask. Buffers that hold settings, such as what may be used at all, are not among them.
+    """
+
+    may_lack: ClassVar[frozenset[str]] = frozenset()
+    """Names that a state may lack although this module gives them, or hold although it does
+    not."""
+
+    def replica_state(self) -> dict[str, Tensor]:
+        """What belongs to the replicas, each `(R, *)`, without that of modules inside; by default
+        the module's own parameters."""
+        return dict(self.named_parameters(recurse=False))
+
+    @torch.no_grad()
+    def load_replica_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what another module's `replica_state` gave, in place; what this module's own
+        settings forbid stays forbidden.
+
+        Arguments:
+            state: Each `(R, *)` of this module's shapes; may lack what `may_lack` names.
+        """
+        for name, own in self.replica_state().items():
+            own.copy_(state[name])
+
+
+class ReplicaModule(Replicated, ABC):
     """A module that owns parameters with a leading replica dimension and can draw them anew."""
 
     @abstractmethod
@@ -81,7 +110,7 @@ class ReplicaModule(nn.Module, ABC):
         _repeat_tensors_(self, copies, buffers=True)
 
 
-class EnergyModel(nn.Module, ABC, Generic[BatchT]):
+class EnergyModel(Replicated, ABC, Generic[BatchT]):
     """A model with an energy on batches of one type. It neither trains, prints nor saves itself.
 
     Arguments:

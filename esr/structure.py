@@ -63,6 +63,14 @@ class StructureTerm(ABC):
         """A fresh gate parameter of this shape, or None if the term needs none."""
         return None
 
+    def log_odds(self, gate: Tensor) -> Tensor:
+        """What a gate parameter stands for whatever this term's settings are, same shape."""
+        return gate
+
+    def gate_of(self, log_odds: Tensor) -> Tensor:
+        """The gate parameter for which `log_odds` gives this, same shape."""
+        return log_odds
+
     def acting_weights(
         self, weights: Tensor, gate: Tensor | None, *, sample: bool, generator: Generator | None
     ) -> Tensor:
@@ -198,18 +206,32 @@ class RelaxedL0(StructureTerm):
         noise = torch.randn(shape, generator=generator, device=_device(generator))
         return (centre + 0.01 * noise) / self.gate_scale
 
+    def log_odds(self, gate: Tensor | None) -> Tensor:
+        """Log-odds of gates, same shape.
+
+        Raises:
+            ConfigurationError: If there is no gate.
+        """
+        if gate is None:
+            raise ConfigurationError("RelaxedL0 needs the gate made by its initial_gate()")
+        return gate * self.gate_scale
+
+    def gate_of(self, log_odds: Tensor) -> Tensor:
+        """The gate parameter with these log-odds, same shape."""
+        return log_odds / self.gate_scale
+
     def acting_weights(
         self, weights: Tensor, gate: Tensor | None, *, sample: bool, generator: Generator | None
     ) -> Tensor:
         """Weights times gates, noisy with `sample`."""
-        log_odds = self._log_odds(gate)
+        log_odds = self.log_odds(gate)
         if sample:
             return weights * self.gates.sample(log_odds, generator=generator)
         return weights * self.gates.mode(log_odds)
 
     def price(self, weights: Tensor, gate: Tensor | None, mask: Tensor) -> Tensor:
         """Strength times the expected number of open gates among the unmasked weights, `(R,)`."""
-        opened = self.gates.probability_open(self._log_odds(gate))
+        opened = self.gates.probability_open(self.log_odds(gate))
         return _of_replicas(self.strength, opened) * (opened * mask).flatten(1).sum(1)
 
     def total_price(
@@ -240,14 +262,9 @@ class RelaxedL0(StructureTerm):
         self, weights: Tensor, gate: Tensor | None, mask: Tensor, threshold: float
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """As the base, of the noise-free product; gates are folded in and stay exactly one."""
-        acting = weights * self.gates.mode(self._log_odds(gate))
+        acting = weights * self.gates.mode(self.log_odds(gate))
         keep = mask * (acting.abs() > threshold)
         return acting * keep, torch.full_like(weights, _SURELY_OPEN / self.gate_scale), keep
-
-    def _log_odds(self, gate: Tensor | None) -> Tensor:
-        if gate is None:
-            raise ConfigurationError("RelaxedL0 needs the gate made by its initial_gate()")
-        return gate * self.gate_scale
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

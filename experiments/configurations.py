@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from esr.errors import ConfigurationError, suggestion
+from experiments.starting_point import INIT, SPREAD
 
 __all__ = [
     "CONFIGS",
@@ -227,7 +228,7 @@ def _all_keys(config: DictConfig) -> list[str]:
 
 
 def _constructor_keys(config: DictConfig, parent: str) -> list[str]:
-    """Keys below `parent` that its `_target_` accepts."""
+    """Keys below `parent` that its `_target_` accepts, and those of a model's start."""
     node = OmegaConf.select(config, parent) if parent else None
     if not isinstance(node, DictConfig) or "_target_" not in node:
         return []
@@ -235,4 +236,5 @@ def _constructor_keys(config: DictConfig, parent: str) -> list[str]:
         parameters = inspect.signature(get_object(node["_target_"])).parameters
     except (ImportError, ValueError, TypeError) as error:
         raise UsageError(f"{parent}._target_ cannot be used: {error}") from error
-    return [f"{parent}.{name}" for name in parameters]
+    further = (INIT, SPREAD) if parent == "model" else ()
+    return [f"{parent}.{name}" for name in (*parameters, *further)]

@@ -24,6 +24,7 @@ from experiments.arguments import CONFIGS, UsageError, prepare_arguments
 from experiments.console import progress_display, show_conclusion
 from experiments.gif import save_gif
 from experiments.record import write_result
+from experiments.starting_point import StartingPoint, starting_point, without_start
 from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
 
@@ -31,11 +32,12 @@ __all__ = ["main", "run"]
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+_CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run happens, and what it is called."""
+    """Where a run happens, what it is called, and what its model starts from, if anything."""
 
     folder: Path
     device: torch.device
@@ -43,6 +45,7 @@ class Place:
     task: str
     model: str
     reference: str
+    start: StartingPoint | None
 
     @property
     def title(self) -> str:
@@ -95,7 +98,9 @@ def _train(
     callbacks: Sequence[Callback[object]],
 ) -> tuple[Contender[object], TrainingResult]:
     """Train what the configuration has under `name`, going on from its checkpoint if any."""
-    make_model: ModelFactory = instantiate(config[name], _convert_="all")
+    make_model: ModelFactory = instantiate(without_start(config[name]), _convert_="all")
+    if name == "model" and place.start is not None:
+        make_model = place.start.apply(make_model, streams["initialisation"])
     replicas = _at_least_one("replicas", config.replicas)
     try:
         model = task.build(make_model, replicas, streams)
@@ -105,7 +110,7 @@ def _train(
             f"{place.model if name == 'model' else place.reference} is not for this task: {error}"
         ) from error
     model.to(place.device)
-    file = "checkpoint.pt" if name == "model" else f"checkpoint-{name}.pt"
+    file = _CHECKPOINT if name == "model" else f"checkpoint-{name}.pt"
     identity = OmegaConf.to_yaml(config, resolve=True)
     checkpoint = Checkpoint(place.folder / file, config.checkpoint_seconds, identity)
     result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint)
@@ -144,8 +149,10 @@ def _place(config: DictConfig) -> Place:
     hydra_config = HydraConfig.get()
     choices: dict[str, str] = hydra_config.runtime.choices
     folder, device = Path(hydra_config.runtime.output_dir), _device(config.device)
-    names = (choices[group] for group in ("task", "model", "reference"))
-    return Place(folder, device, Console(), *names)
+    task, model, reference = (choices[group] for group in ("task", "model", "reference"))
+    goes_on = (folder / _CHECKPOINT).exists()  # the file it started from may be gone by now
+    start = None if goes_on else starting_point(config.model)
+    return Place(folder, device, Console(), task, model, reference, start)
 
 
 def _hyperparameters(config: DictConfig, place: Place) -> dict[str, str | int]:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Each entry may import itself and the entries above it, except where FORBIDDEN says otherwise.
 LAYERS = [
     "esr.errors",
+    "esr.atomic_file",
     "esr.random",
     "esr.equations",
     "esr.closed_gradient",
@@ -20,6 +21,7 @@ LAYERS = [
     "esr.metrics",
     "esr.models",
     "esr.problem",
+    "esr.initialisation",
     "esr.expression_model",
     "esr.spelling",
     "esr.loss_bias",

@@ -115,6 +115,10 @@ class DynamicsModel(EnergyModel[DynamicsBatch]):
         states = self.roll_out(batch.start, latents, steps, generator=generator)
         return Energy((states - batch.targets).square().mean((1, 2, 3)), self.cell.structure())
 
+    def replica_state(self) -> dict[str, Tensor]:
+        """The scale of the latents, besides what encoder and cell have."""
+        return super().replica_state() | {"latent_scale": self.latent_scale}
+
     def prune(self, threshold: float, which: Tensor | None = None) -> None:
         """Prune the cell; the encoder stays dense."""
         self.cell.prune(threshold, which)

@@ -1,5 +1,8 @@
 """A linear layer with replicas, a bias column, a structure term and a pruning mask."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -25,6 +28,7 @@ class SparseLinear(ReplicaModule):
 
     mask: Tensor
     allowed: Tensor
+    may_lack: ClassVar[frozenset[str]] = frozenset({"ungated", "log_odds"})
 
     def __init__(
         self,
@@ -78,6 +82,28 @@ class SparseLinear(ReplicaModule):
         self.term = self.term.repeated(replicas, copies)
         if isinstance(self.initial_sd, Tensor):
             self.initial_sd = self.initial_sd.repeat_interleave(copies)
+
+    def replica_state(self) -> dict[str, Tensor]:
+        """`weight`, what acts without noise, and `mask`; with gates also the weights without
+        them, `ungated`, and the gates' `log_odds`."""
+        state = {"weight": self.acting_weights(sample=False), "mask": self.mask}
+        if self.gate is not None:
+            state |= {"ungated": self.weight, "log_odds": self.term.log_odds(self.gate)}
+        return state
+
+    @torch.no_grad()
+    def load_replica_state(self, state: Mapping[str, Tensor]) -> None:
+        """Weights and mask; what is not allowed here stays pruned.
+
+        A layer without gates takes the weights with the state's gates folded in. A layer with
+        gates takes weights and gates apart if the state has them, else it leaves its gates.
+        """
+        self.mask.copy_(state["mask"] * self.allowed)
+        if self.gate is not None and state.keys() >= self.may_lack:
+            self.weight.copy_(state["ungated"])
+            self.gate.copy_(self.term.gate_of(state["log_odds"]))
+        else:
+            self.weight.copy_(state["weight"])
 
     def _replace(self, which: Tensor, weights: Tensor, mask: Tensor, gate: Tensor | None) -> None:
         """Take over the tensors of the replicas where `which`, bool `(R,)` or `(1,)`, is true."""

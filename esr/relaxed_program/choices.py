@@ -1,6 +1,6 @@
 """The relaxed choices of a program: operators and pointers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -130,6 +130,23 @@ class Choices(ReplicaModule):
         turns = [given[r % len(given)] for r in range(self.replicas) for _ in range(copies)]
         self.relaxation = replace(self.relaxation, initial_sd=turns)
         self.replicas *= copies
+
+    def replica_state(self) -> dict[str, Tensor]:
+        """The logits, and which options are left."""
+        left = {
+            "operators_allowed": self.operators_allowed,
+            "pointers_allowed": self.pointers_allowed,
+        }
+        return super().replica_state() | left
+
+    @torch.no_grad()
+    def load_replica_state(self, state: Mapping[str, Tensor]) -> None:
+        """As the base, within this module's repertoires; a slot none of whose operators that are
+        left is in its replica's repertoire may choose among all of the repertoire."""
+        super().load_replica_state(state)
+        repertoires = self.repertoires[:, None].expand_as(self.operators_allowed)
+        both = self.operators_allowed & repertoires
+        self.operators_allowed.copy_(torch.where(both.any(-1, keepdim=True), both, repertoires))
 
     def _logits(self) -> tuple[Tensor, Tensor]:
         return self.operators, self.pointers

@@ -94,6 +94,11 @@ class Constants(ReplicaModule):
         self._operands = (self._operands[0] * copies, *self._operands[1:])
         self._weights = (self._weights[0] * copies, *self._weights[1:])
 
+    def replica_state(self) -> dict[str, Tensor]:
+        """The constants, and which offsets and weights are left."""
+        masks = {"offset_mask": self.offset_mask, "readout_mask": self.readout_mask}
+        return super().replica_state() | masks
+
     def _fresh(self, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         device = generator.device if generator is not None else None
         gains = 1 + _GAIN_SD * torch.randn(self._operands, generator=generator, device=device)

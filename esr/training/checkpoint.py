@@ -1,12 +1,12 @@
 """Saving the state of training to a file, atomically, and reading it back safely."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from esr.atomic_file import save_atomically
 from esr.errors import ConfigurationError
 
 __all__ = ["Checkpoint"]
@@ -36,13 +36,8 @@ class Checkpoint:
 
     def save(self, state: Mapping[str, object]) -> None:
         """Replace the file by this state: tensors, numbers, text and containers of them."""
-        partial = self.path.with_name(self.path.name + ".partial")
         content = {"format": _FORMAT, "identity": self.identity, "state": dict(state)}
-        with partial.open("wb") as stream:
-            torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(self.path)
+        save_atomically(self.path, content)
         self._last = time.monotonic()
 
     def load(self, device: torch.device | str = "cpu") -> State | None:

@@ -172,6 +172,11 @@ class CouplingModel(EnergyModel[Tensor]):
             values.copy_(torch.where(chosen, (self.spread * noise).to(values), values))
             masks &= ~chosen
 
+    def replica_state(self) -> dict[str, Tensor]:
+        """The parameters, and what is forbidden."""
+        masks = zip(("forbidden_fields", "forbidden_couplings"), self._masks(), strict=True)
+        return super().replica_state() | dict(masks)
+
     def _masks(self) -> tuple[Tensor, Tensor]:
         return self.forbidden_fields, self.forbidden_couplings
 
