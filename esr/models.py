@@ -136,6 +136,11 @@ class EnergyModel(Replicated, ABC, Generic[BatchT]):
         """Drop, for good, what contributes no more than `threshold`, in the replicas where
         `which`, bool `(R,)`, is true, or in all; by default nothing."""
 
+    def tallies(self) -> Mapping[str, Tensor]:
+        """Counts a model keeps of what happened in training, name to numbers `(R,)`, such as how
+        often a clip acted; none by default. A checkpoint keeps those that are buffers."""
+        return {}
+
 
 class FunctionModel(EnergyModel[Batch]):
     """A model of y = f(x): a network, an equation learner, a relaxed program."""

@@ -30,6 +30,8 @@ from experiments.tensorboard import TensorBoardLog
 
 __all__ = ["main", "run"]
 
+CLIPPING_SHOWN = 0.01
+"""Share of the steps with a clipped gradient above which the closing table mentions it."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 _CHECKPOINT = "checkpoint.pt"
@@ -78,8 +80,7 @@ def run(config: DictConfig) -> bool:
         interrupted = other.interrupted
     print(f"{place.title}: reading the best replicas", flush=True)
     conclusion = task.conclude(found, reference)
-    counted = {**conclusion.metrics, "diverged": float(result.diverged.sum())}
-    conclusion = replace(conclusion, metrics=counted)
+    conclusion = _with_counts(conclusion, result)
     _record(config, place, result, conclusion, interrupted)
     log.conclude(conclusion, _hyperparameters(config, place), result.steps)
     show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
@@ -116,6 +117,16 @@ def _train(
     result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint)
     label = place.model if name == "model" else place.reference
     return Contender(label, model, result.active), result
+
+
+def _with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
+    """The conclusion with what training counted: divergences, the mean share of clipped steps."""
+    clipped = float(result.clipped.double().mean()) / max(1, result.steps)
+    counted = {"diverged": float(result.diverged.sum()), "clipped": clipped}
+    rows = list(conclusion.summary)
+    if clipped > CLIPPING_SHOWN:
+        rows.append(("steps with a clipped gradient", f"{clipped:.0%}"))
+    return replace(conclusion, metrics={**conclusion.metrics, **counted}, summary=rows)
 
 
 def _record(

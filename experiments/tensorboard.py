@@ -47,8 +47,10 @@ class TensorBoardLog(Generic[BatchT]):
             ("validation/best", error),
             ("validation/median", float(report.validation.nanmedian())),
             ("replicas/diverged", float(report.diverged.sum())),
+            ("replicas/clipped", float(report.clipped[best]) / step),
             ("schedule/learning_rate", report.learning_rate),
             ("schedule/structure", report.structure_scale),
+            *((f"tallies/{name}", float(t[best])) for name, t in report.tallies.items()),
         ):
             writer.add_scalar(tag, value, step)
         if report.phase != self._phase or error < IMPROVEMENT * self._best:

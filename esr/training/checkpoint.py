@@ -12,7 +12,7 @@ from esr.errors import ConfigurationError
 __all__ = ["Checkpoint"]
 
 State = dict[str, object]
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Checkpoint:

@@ -64,7 +64,7 @@ class CompiledStep(Generic[BatchT]):
         device = session.active.device
         limit = torch.as_tensor(clip_norm, dtype=session.parameters[0].dtype, device=device)
         self._lasting, self._form = tree_flatten(
-            (tensors, states, limit, session.active, session.healthy)
+            (tensors, states, limit, session.active, session.healthy, session.clipped)
         )
         self._programs: dict[Hashable, Program] = {}
 
@@ -107,7 +107,7 @@ class CompiledStep(Generic[BatchT]):
         self, lasting: Sequence[Tensor], batch: BatchT, rate: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The step as it is traced, on stand-ins of the session's tensors."""
-        tensors, states, limit, active, healthy = tree_unflatten(lasting, self._form)
+        tensors, states, limit, active, healthy, clipped = tree_unflatten(lasting, self._form)
         with torch.enable_grad():
             leaves = [tensors[name].detach().requires_grad_() for name in self.moved]
             present = tensors | dict(zip(self.moved, leaves, strict=True))
@@ -115,7 +115,9 @@ class CompiledStep(Generic[BatchT]):
             per_replica = data + scale * structure  # (R,)
             found = torch.autograd.grad(per_replica.sum(), leaves)
         gradients = [gradient.clone() for gradient in found]
-        healthy.logical_and_(limit_gradients(gradients, per_replica, active, limit))
+        well, limited = limit_gradients(gradients, per_replica, active, limit)
+        healthy.logical_and_(well)
+        clipped.add_(limited)
         self._update([tensors[name] for name in self.moved], gradients, states, rate)
         return data.detach(), structure.detach()
 

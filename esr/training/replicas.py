@@ -20,7 +20,7 @@ class DivergenceAction(Enum):
 
 def limit_gradients(
     gradients: Sequence[Tensor], energies: Tensor, active: Tensor, limit: float | Tensor
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Clip each replica's gradient to a norm, and silence replicas that are not finite, in place.
 
     Arguments:
@@ -29,16 +29,20 @@ def limit_gradients(
         active: Replicas that still train, bool `(R,)`; the gradient of others becomes zero.
         limit: Largest gradient norm of a replica, positive; or of each, `(R,)`.
     Returns:
-        Whether each active replica is healthy, bool `(R,)`; true for inactive ones.
+        Whether each active replica is healthy, bool `(R,)`; true for inactive ones. And whether
+        the gradient of each was clipped, bool `(R,)`; false for inactive ones and those that are
+        not finite.
     """
     norm = torch.linalg.vector_norm(torch.cat([g.flatten(1) for g in gradients], 1), dim=1)
     energies = energies.detach()
     healthy: Tensor = norm - norm == energies - energies  # 0 == 0 where both are finite, else NaN
-    silent = ~(healthy & active)
-    scale = (limit / norm).clamp_(max=1).masked_fill_(silent, 0)
+    trains = healthy & active
+    scale = limit / norm
+    clipped = scale < trains  # below 1 where it trains; nothing is below 0
+    scale.clamp_(max=1).masked_fill_(~trains, 0)
     for gradient in gradients:
         gradient.nan_to_num_(0, 0, 0).mul_(scale.view(-1, *(1,) * (gradient.dim() - 1)))
-    return healthy.logical_or_(~active)
+    return healthy.logical_or_(~active), clipped
 
 
 def clear_optimizer_state(

@@ -1,6 +1,7 @@
 """What training tells its listeners."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from torch import Tensor
@@ -27,9 +28,11 @@ class Report:
         validation: Validation error of each replica, `(R,)`, on the CPU; the data misfit if the
             trainer has no validation.
         diverged: How often each replica has diverged, `(R,)`, on the CPU.
+        clipped: In how many steps so far each replica's gradient was clipped, `(R,)`, on the CPU.
         seconds: Time spent training so far, earlier sessions included.
         own_seconds: Time spent since this process began or resumed training.
         own_steps: Steps done since then.
+        tallies: The model's own tallies, name to numbers `(R,)`, on the CPU.
     """
 
     step: int
@@ -41,9 +44,11 @@ class Report:
     structure: Tensor
     validation: Tensor
     diverged: Tensor
+    clipped: Tensor
     seconds: float
     own_seconds: float
     own_steps: int
+    tallies: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def best_replica(self) -> int:

@@ -52,6 +52,7 @@ class Session(Generic[BatchT]):
         self.active = torch.ones(model.replicas, dtype=torch.bool, device=device)
         self.healthy = self.active.clone()
         self.diverged = torch.zeros(model.replicas, dtype=torch.long, device=device)
+        self.clipped = torch.zeros_like(self.diverged)  # (R,), in how many steps each one was
         self._earlier_seconds, self._began, self._first_step = 0.0, time.monotonic(), 0
 
     @property
@@ -110,6 +111,7 @@ class Session(Generic[BatchT]):
             "active": self.active,
             "healthy": self.healthy,
             "diverged": self.diverged,
+            "clipped": self.clipped,
             "course": self.course.state() if self.course is not None else None,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -129,6 +131,7 @@ class Session(Generic[BatchT]):
             self.active.copy_(_typed(state, "active", Tensor))
             self.healthy.copy_(_typed(state, "healthy", Tensor))
             self.diverged.copy_(_typed(state, "diverged", Tensor))
+            self.clipped.copy_(_typed(state, "clipped", Tensor))
             if (state.get("course") is None) != (self.course is None):
                 raise ValueError("only one of them has replicas with settings of their own")
             if self.course is not None:

@@ -40,6 +40,7 @@ class TrainingResult:
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
+        clipped: In how many steps each replica's gradient was clipped, `(R,)`.
         restarted: How often each replica started afresh because others were better, `(R,)`.
     """
 
@@ -48,6 +49,7 @@ class TrainingResult:
     interrupted: bool
     active: Tensor
     diverged: Tensor
+    clipped: Tensor
     restarted: Tensor
 
 
@@ -173,6 +175,7 @@ class Trainer:
             interrupted=interrupted,
             active=session.active,
             diverged=session.diverged,
+            clipped=session.clipped,
             restarted=(
                 course.restarted.to(session.diverged)
                 if course is not None
@@ -229,15 +232,17 @@ class Trainer:
                 ages = torch.where(course.restarted > 0, course.clock, session.step)
                 rate = rate * late_start(session.optimizer, ages, session.step)
         ended = course is not None and course.any_completed
-        health = session.healthy.clone() if ended else None
+        marks = (session.healthy, session.clipped)
+        before = [mark.clone() for mark in marks] if ended else None
         if compiled is not None:
             energies = compiled(batch, rate, scale)
         else:
             energies = self._plain_step(session, batch, alike(rate), alike(scale), limit)
         session.step += 1
-        if course is not None and health is not None:  # who is through needs no care any more
-            stay = course.completed.to(health.device)
-            session.healthy.copy_(torch.where(stay, health, session.healthy))
+        if course is not None and before is not None:  # who is through needs no care any more
+            stay = course.completed.to(session.active.device)
+            for mark, earlier in zip(marks, before, strict=True):
+                mark.copy_(torch.where(stay, earlier, mark))
         if course is not None:
             self._tick(session, course, energies, scale)
         return energies
@@ -295,7 +300,9 @@ class Trainer:
             parameter.grad = None
         per_replica.sum().backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in session.parameters if p.grad is not None]
-        session.healthy &= limit_gradients(gradients, per_replica, session.active, limit)
+        healthy, clipped = limit_gradients(gradients, per_replica, session.active, limit)
+        session.healthy &= healthy
+        session.clipped += clipped
         step_at_rates(session.optimizer, session.parameters, rate)
         return energies
 
@@ -319,10 +326,15 @@ class Trainer:
                 data=energies.data.detach().cpu(),
                 structure=energies.structure.detach().cpu(),
                 validation=torch.where(session.active, error, torch.inf).cpu(),
-                diverged=session.diverged.cpu(),
+                diverged=session.diverged.to("cpu", copy=True),
+                clipped=session.clipped.to("cpu", copy=True),
                 seconds=session.seconds,
                 own_seconds=session.own_seconds,
                 own_steps=session.own_steps,
+                tallies={
+                    name: tally.detach().to("cpu", copy=True)
+                    for name, tally in session.model.tallies().items()
+                },
             )
             for callback in callbacks:
                 callback.reported(report, session.model)

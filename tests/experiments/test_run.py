@@ -22,6 +22,7 @@ METRICS = {
     "extrapolation_error",
     "complexity",
     "diverged",
+    "clipped",
 }
 SCALARS = {
     "energy/data",
@@ -30,6 +31,7 @@ SCALARS = {
     "validation/best",
     "validation/median",
     "replicas/diverged",
+    "replicas/clipped",
     "schedule/learning_rate",
     "schedule/structure",
 }

@@ -96,7 +96,8 @@ def state(loss: bool = True, grouped: bool = True) -> NetworkState:
 def report(step: int, best: int = 0) -> Report:
     errors = torch.ones(4).index_fill(0, torch.tensor(best), 0.0)
     zeros, nobody = torch.zeros(4), torch.zeros(4, dtype=torch.long)
-    return Report(step, 100, "settle", 0.1, 1.0, zeros, zeros, errors, nobody, 1.0, 1.0, step)
+    told = (zeros, zeros, errors, nobody, nobody)
+    return Report(step, 100, "settle", 0.1, 1.0, *told, 1.0, 1.0, step)
 
 
 @pytest.mark.parametrize("most", [2, 3, 10, 17])

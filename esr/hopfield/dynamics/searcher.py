@@ -154,6 +154,7 @@ class Searcher:
             interrupted=stopped_by_user,
             active=nobody == 0,
             diverged=nobody,
+            clipped=nobody,
             restarted=nobody,
         )
 
@@ -161,6 +162,7 @@ class Searcher:
 def _report(progress: SearchProgress, sweeps: int, seconds: float, last: bool) -> Report:
     """Progress in a trainer's words: the temperature stands where the learning rate does."""
     energy, best = progress.energy.cpu(), progress.best_energy.cpu()
+    never = torch.zeros(len(energy), dtype=torch.long)
     return Report(
         step=progress.sweep,
         total_steps=progress.sweep if last else sweeps,
@@ -170,7 +172,8 @@ def _report(progress: SearchProgress, sweeps: int, seconds: float, last: bool) -
         data=torch.zeros_like(energy),
         structure=energy,
         validation=best,
-        diverged=torch.zeros(len(energy), dtype=torch.long),
+        diverged=never,
+        clipped=never,
         seconds=seconds,
         own_seconds=seconds,
         own_steps=progress.sweep,
