@@ -23,7 +23,7 @@ _READABLE = 60
 
 
 def read_records(folder: Path) -> list[Record]:
-    """All records below a folder, sorted by task, model and seed.
+    """All records below a folder, sorted by task, choices, model and seed.
 
     Raises:
         ValueError: If there is none, or one cannot be read.
@@ -37,18 +37,22 @@ def read_records(folder: Path) -> list[Record]:
         records.append(record)
     if not records:
         raise ValueError(f"there is no {RESULT} below {folder}; name the folder of the runs")
-    return sorted(records, key=lambda r: (str(r["task"]), str(r["model"]), int(str(r["seed"]))))
+    return sorted(records, key=_order)
 
 
 def task_table(records: Sequence[Record]) -> str:
-    """A Markdown table of the records of one task: a row each, metrics and equations."""
+    """A Markdown table of the records of one task: a row each, what was chosen, metrics and
+    equations."""
+    choices = list(dict.fromkeys(name for record in records for name in _part(record, "choices")))
     metrics = list(dict.fromkeys(name for record in records for name in _part(record, "metrics")))
     names = list(dict.fromkeys(n for record in records for n in _part(record, "expressions")))
-    rows = [["model", "seed", *metrics, *names, "seconds"]]
+    rows = [[*choices, "model", "seed", *metrics, *names, "seconds"]]
     for record in records:
         numbers, texts = _part(record, "metrics"), _part(record, "expressions")
+        chosen = _part(record, "choices")
         rows.append(
             [
+                *(str(chosen.get(name, "")) for name in choices),
                 str(record["model"]),
                 str(record["seed"]),
                 *(_number(numbers.get(name)) for name in metrics),
@@ -76,6 +80,11 @@ def main() -> None:
     for task in dict.fromkeys(str(record["task"]) for record in records):
         print(f"## {task}\n")
         print(task_table([record for record in records if record["task"] == task]) + "\n")
+
+
+def _order(record: Record) -> tuple[str, list[str], str, int]:
+    choices = [str(choice) for choice in _part(record, "choices").values()]
+    return str(record["task"]), choices, str(record["model"]), int(str(record["seed"]))
 
 
 def _part(record: Record, name: str) -> Mapping[str, object]:
