@@ -47,15 +47,16 @@ def draw_adaptation(scenes: Sequence[Scenes], variable: str) -> Figure:
     """
     rows = sum(-(-len(scene.targets) // COLUMNS) for scene in scenes)
     figure = Figure(figsize=(4 * COLUMNS, 2.6 * rows + 0.5), layout="constrained")
-    panels = iter(figure.subplots(rows, COLUMNS, squeeze=False).flat)
+    panels = iter(figure.subplots(rows, COLUMNS, squeeze=False, sharex=True).flat)
     for scene in scenes:
         for place in range(len(scene.targets)):
             axes = next(panels)
             _draw_function(axes, scene, place)
             axes.set_title(DOMAINS[scene.domain], fontsize="medium")
-            axes.set_xlabel(variable)
         for _ in range(-len(scene.targets) % COLUMNS):
             next(panels).set_axis_off()
+    for axes in figure.axes[-COLUMNS:]:
+        axes.set_xlabel(variable)
     lines, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside upper center", ncols=len(labels))
     return figure
@@ -98,6 +99,8 @@ def draw_curves(findings: Findings, zero: Mapping[str, Tensor]) -> Figure:
             axes.set_yscale("log")
             axes.set(xlabel=f"steps of {kind}", title=DOMAINS[domain])
         row[1].set_xscale("symlog", linthresh=1)
+        row[1].set_xlim(left=-0.1)
+        row[1].set_xticks(curve.steps, [str(steps) for steps in curve.steps])
         row[0].set_ylabel("query error")
     grid[0, 0].legend()
     return figure
