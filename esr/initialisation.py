@@ -230,5 +230,5 @@ def _require_fit(saved: _Saved, model: EnergyModel[BatchT], path: Path) -> None:
         more = ", ..." if len(listed) > _SHOWN else ""
         raise ConfigurationError(
             f"{difference} in {path}; make the {type(model).__name__} with the same units: in the "
-            f"file, from a {saved.model}, the shapes are {', '.join(listed[:_SHOWN])}{more}"
+            f"file, saved from {saved.model}, the shapes are {', '.join(listed[:_SHOWN])}{more}"
         )

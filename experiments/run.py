@@ -29,7 +29,7 @@ from experiments.starting_point import StartingPoint, starting_point, without_st
 from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
 
-__all__ = ["main", "run"]
+__all__ = ["main", "run", "with_counts"]
 
 CLIPPING_SHOWN = 0.01
 """Share of the steps with a clipped gradient above which the closing table mentions it."""
@@ -84,7 +84,7 @@ def run(config: DictConfig) -> bool:
         interrupted = other.interrupted
     print(f"{place.title}: reading the best replicas", flush=True)
     conclusion = task.conclude(found, reference)
-    conclusion = _with_counts(conclusion, result)
+    conclusion = with_counts(conclusion, result)
     _record(config, place, result, conclusion, interrupted)
     log.conclude(conclusion, _hyperparameters(config, place), result.steps)
     show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
@@ -123,7 +123,7 @@ def _train(
     return Contender(label, model, result.active), result
 
 
-def _with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
+def with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
     """The conclusion with what training counted: divergences, the mean share of clipped steps."""
     clipped = float(result.clipped.double().mean()) / max(1, result.steps)
     counted = {"diverged": float(result.diverged.sum()), "clipped": clipped}

@@ -49,7 +49,7 @@ class StartingPoint:
             looked = f" (looked for {self.file})" if self.file != self.path else ""
             raise ConfigurationError(
                 f"model.{INIT}={self.path}: there is no such file{looked}; name a file that "
-                f"esr.initialisation.save_initialisation wrote, or a folder with a {FILE}"
+                f"esr.initialisation.save_initialisation wrote, or a folder with an {FILE}"
             )
         if not (math.isfinite(self.spread) and self.spread >= 0):
             raise ConfigurationError(

@@ -31,8 +31,9 @@ def trained(term: StructureTerm, compiler: Compiler | None, optimizer: type) -> 
     ).double()
     schedule = {"fit": Phase(15, (1e-3, 3e-3)), "tune": Phase(8, 1e-3, structure=0, prune=0.02)}
     trainer = Trainer(schedule, optimizer, compiler=compiler)
-    trainer.fit(model, Problem(x, x.square().sum(1, keepdim=True), ["x", "y"]), streams)
-    return [*(p.detach() for p in model.parameters()), *model.buffers()]
+    problem = Problem(x, x.square().sum(1, keepdim=True), ["x", "y"])
+    clipped = trainer.fit(model, problem, streams).clipped
+    return [*(p.detach() for p in model.parameters()), *model.buffers(), clipped]
 
 
 def assert_same_training(term: StructureTerm, compiler: Compiler, optimizer: type) -> None:

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tiny import TINY, run, run_folders, start
 
 from esr.equations import Expression
-from esr.training import Checkpoint
+from esr.training import Checkpoint, TrainingResult
+from experiments.run import with_counts
+from experiments.tasks.task import Conclusion
 
 METRICS = {
     "latent_correlation",
@@ -80,6 +83,36 @@ def test_one_run_leaves_one_record(whole: tuple[Path, str]) -> None:
     for line in ("d_next", "error over 12 steps", "reference", str(folder), "tensorboard"):
         assert line in printed, line
     assert " left" in printed
+    assert metrics["clipped"] > 0
+    assert re.search(rf"steps with a clipped gradient\W+{metrics['clipped']:.0%}", printed)
+
+
+@pytest.mark.parametrize(
+    ("steps", "clipped", "row"),
+    [
+        (100, [30, 10], ("steps with a clipped gradient", "20%")),
+        (100, [0, 3], ("steps with a clipped gradient", "2%")),
+        (100, [0, 2], None),
+        (0, [0, 0], None),
+    ],
+)
+def test_the_closing_table_speaks_of_clips_if_they_matter(
+    steps: int, clipped: list[int], row: tuple[str, str] | None
+) -> None:
+    nobody = torch.zeros(2, dtype=torch.long)
+    result = TrainingResult(
+        steps=steps,
+        seconds=1.0,
+        interrupted=False,
+        active=nobody == 0,
+        diverged=nobody,
+        clipped=torch.tensor(clipped),
+        restarted=nobody,
+    )
+    conclusion = with_counts(Conclusion({"error": 1.0}, summary=[("error", "1")]), result)
+    share = sum(clipped) / 2 / max(1, steps)
+    assert conclusion.metrics == {"error": 1.0, "diverged": 0.0, "clipped": share}
+    assert conclusion.summary == [("error", "1"), *([row] if row is not None else [])]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def test_the_model_holds_the_best_states_that_were_met() -> None:
     result = searcher.fit(model, None, RandomStreams(0), callbacks=[listener])
     assert (result.steps, result.interrupted) == (30, False)
     assert [report.step for report in listener.reports] == [5, 10, 15, 20, 25, 30]
+    assert result.clipped.tolist() == listener.reports[-1].clipped.tolist() == [0] * 8
     best = listener.reports[-1].validation
     states = model.network.states(model.symbols())
     price = model.network.price * model.network.violations(states)
