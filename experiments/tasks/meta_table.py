@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from esr.meta.summary import ErrorSummary
+from esr.meta import ErrorSummary
 from experiments.tasks.meta_figure import DOMAINS
 from experiments.tasks.meta_measures import Evaluation, Findings
 

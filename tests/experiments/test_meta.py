@@ -18,8 +18,7 @@ from baselines.eql import EQL
 from baselines.relu import ReLUNetwork
 from esr.errors import ConfigurationError
 from esr.initialisation import load_initialisation, read_note
-from esr.meta import MAML, Episodes, Family, Learner, single_family
-from esr.meta.adaptation import adaptation_errors
+from esr.meta import MAML, Episodes, Family, Learner, adaptation_errors, single_family
 from esr.models import EnergyModel
 from esr.random import RandomStreams
 from esr.structure import RelaxedL0
