@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from baselines.eql import EQL, PAPER_UNITS, NoStructure, RelaxedL0, SmoothedL05, UnitGroup
-from baselines.eql import misfit as misfit_module
+from baselines.eql import chunks as chunks_module
 from baselines.eql import network as network_module
 from esr.equations import STANDARD, Primitive
 from esr.models import Batch, FunctionModel
@@ -91,7 +91,7 @@ def assert_paths_agree(model: EQL, given: Batch) -> None:
 
 @pytest.fixture
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(misfit_module, "_WORKING_BYTES", 1)
+    monkeypatch.setattr(chunks_module, "_WORKING_BYTES", 1)
 
 
 @pytest.mark.parametrize("name", [name for name in HIDDEN if name != "div"])
