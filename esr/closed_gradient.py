@@ -65,6 +65,7 @@ class _Form:
     def slopes(self, slope: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """The derivatives of the value times its slope `(R,)` by ordinary operations, recorded;
         None for tensors that want none."""
+        tensors = _apart(tensors)
         wanted = [tensor for tensor in tensors if tensor.requires_grad]
         value = self.composed(tensors)
         found = iter(torch.autograd.grad(value, wanted, slope, create_graph=True))
@@ -128,11 +129,11 @@ def _by_autograd(
     form: _Form, slope: Tensor, tensors: Sequence[Tensor], vectors: Sequence[Tensor]
 ) -> list[Tensor | None]:
     """The derivatives, by slope and tensors, of the slopes along vectors; recorded."""
-    inputs = [slope, *tensors]
+    inputs = _apart([slope, *tensors])
     wanted = [tensor for tensor in inputs if tensor.requires_grad]
     pairs = [
         (found, vector)
-        for found, vector in zip(form.slopes(slope, tensors), vectors, strict=True)
+        for found, vector in zip(form.slopes(inputs[0], inputs[1:]), vectors, strict=True)
         if found is not None
     ]
     found = torch.autograd.grad(
@@ -144,6 +145,11 @@ def _by_autograd(
     )
     remaining = iter(found)
     return [next(remaining) if tensor.requires_grad else None for tensor in inputs]
+
+
+def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The same tensors, none of which depends on another, as a slope does on the tensors."""
+    return [tensor.view_as(tensor) for tensor in tensors]
 
 
 def _scaled(tensors: Sequence[Tensor], scale: Tensor) -> list[Tensor]:
