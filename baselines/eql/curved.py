@@ -12,6 +12,9 @@ from baselines.eql.workspace import Workspace
 
 __all__ = ["CurvedNetwork"]
 
+_LEAST_WIDTH = 3
+"""Inputs and bias are filled up to so many rows, with zeros: products with fewer are slower."""
+
 
 class CurvedNetwork:
     r"""Mean squared error of R networks, its gradient g and, along v, :math:`Hv = dg[v]`.
@@ -41,29 +44,35 @@ class CurvedNetwork:
     ) -> None:
         counts = [sum(group.operands for group in groups) for groups in hidden] + [out_features]
         widths = [in_features] + [sum(group.count for group in groups) for groups in hidden]
-        rows = sum(6 * count for count in counts) + sum(4 * (width + 1) for width in widths)
-        weights = sum(n * (width + 1) for n, width in zip(counts, widths, strict=True))
+        rows = sum(6 * count for count in counts) + sum(4 * (width + 2) for width in widths)
+        weights = sum(n * (width + 2) for n, width in zip(counts, widths, strict=True))
         pieces = sum(6 * len(groups) + 8 for groups in hidden) + 8
         self.workspace = Workspace(like, replicas * (samples * rows + weights), pieces)
-        factors = folded_scales(hidden, in_features, out_features, like)
-        features = _with_bias(self.workspace.take(replicas, in_features + 1, samples))
-        self.inputs = features[:, :-1]
+        factors = [
+            like.new_ones(count, width + 1) if fold is None else fold
+            for fold, count, width in zip(
+                folded_scales(hidden, in_features, out_features, like), counts, widths, strict=True
+            )
+        ]
+        lead = max(in_features + 1, _LEAST_WIDTH)
+        features = self.workspace.take(replicas, lead, samples)
+        features[:, in_features] = 1
+        self.inputs = features[:, :in_features]
         self.maps: list[_Affine] = []
         self.units: list[list[UnaryUnits | BinaryUnits]] = []
         before: Ends | None = None
         tangents: Tensor | None = None
-        for depth, (groups, count) in enumerate(zip(hidden, counts, strict=False)):
-            affine = _Affine(features, tangents, before, count, factors[depth], self.workspace)
+        for depth, groups in enumerate(hidden):
+            affine = _Affine(features, tangents, before, factors[depth], self.workspace)
             width = widths[depth + 1]
-            features = _with_bias(self.workspace.take(replicas, width + 1, samples))
+            features = self.workspace.take(replicas, width + 1, samples)
+            features[:, -1] = 1
             slopes = self.workspace.take(replicas, width, samples)
             tangents = torch.zeros_like(features)  # the bias row never changes
             before = Ends(features[:, :-1], slopes, tangents[:, :-1], torch.empty_like(slopes))
             self.maps.append(affine)
             self.units.append(curved_units(groups, affine.ends, before, self.workspace))
-        self.maps.append(
-            _Affine(features, tangents, before, out_features, factors[-1], self.workspace)
-        )
+        self.maps.append(_Affine(features, tangents, before, factors[-1], self.workspace))
         self.share = like.new_tensor(1 / (samples * out_features))
         self.twice_share = self.share * 2
 
@@ -124,11 +133,11 @@ class _Affine:
     """One affine map, with the scales of the primitives around it folded into its weights.
 
     Arguments:
-        features: What it reads, `(R, in + 1, N)`, the last row being ones.
+        features: What it reads, `(R, in + 1, N)`, the last row being ones; rows of zeros may
+            follow.
         feature_tangents: Their changes, the last row being zeros; None for inputs.
         before: The units whose values the features are; None for inputs.
-        outputs: Number of outputs.
-        fold: Factors `(out, in + 1)` on the weights, or None for ones.
+        fold: Factors `(out, in + 1)` on the weights.
         workspace: Where what a product needs is kept.
     """
 
@@ -137,17 +146,20 @@ class _Affine:
         features: Tensor,
         feature_tangents: Tensor | None,
         before: Ends | None,
-        outputs: int,
-        fold: Tensor | None,
+        fold: Tensor,
         workspace: Workspace,
     ) -> None:
         replicas, width, samples = features.shape
+        outputs = fold.shape[0]
         self.features, self.columns = features, features.mT
         self.before, self.feature_tangents = before, feature_tangents
         self.column_tangents = None if feature_tangents is None else feature_tangents.mT
-        self.fold = features.new_ones(outputs, width) if fold is None else fold
+        self.fold = fold
         self.weights = workspace.take(replicas, outputs, width)
-        self.vector, self.sums = torch.empty_like(self.weights), torch.empty_like(self.weights)
+        self.vector, self.sums = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+        self.own_weights, self.own_vector, self.own_sums = (
+            tensor[..., : self.fold.shape[1]] for tensor in (self.weights, self.vector, self.sums)
+        )
         self.matrix, self.vector_matrix = (w[..., :-1].mT for w in (self.weights, self.vector))
         values = workspace.take(replicas, outputs, samples)
         slopes = workspace.take(replicas, outputs, samples)
@@ -155,19 +167,19 @@ class _Affine:
 
     def forward(self, weights: Tensor) -> None:
         """Fill the values."""
-        torch.mul(weights, self.fold, out=self.weights)
+        torch.mul(weights, self.fold, out=self.own_weights)
         torch.bmm(self.weights, self.features, out=self.ends.values)
 
     def backward(self, gradient: Tensor) -> None:
         """Fill the derivatives by the weights and by the features."""
         torch.bmm(self.ends.slopes, self.columns, out=self.sums)
-        torch.mul(self.sums, self.fold, out=gradient)
+        torch.mul(self.own_sums, self.fold, out=gradient)
         if self.before is not None:
-            torch.bmm(self.matrix, self.ends.slopes, out=self.before.slopes)
+            _multiply(self.matrix, self.ends.slopes, self.before.slopes)
 
     def forward_tangents(self, vector: Tensor) -> None:
         """Fill the tangents of the values, for a change of the weights and of the features."""
-        torch.mul(vector, self.fold, out=self.vector)
+        torch.mul(vector, self.fold, out=self.own_vector)
         torch.bmm(self.vector, self.features, out=self.ends.tangents)
         if self.feature_tangents is not None:
             self.ends.tangents.baddbmm_(self.weights, self.feature_tangents)
@@ -177,14 +189,24 @@ class _Affine:
         torch.bmm(self.ends.slope_tangents, self.columns, out=self.sums)
         if self.column_tangents is not None:
             self.sums.baddbmm_(self.ends.slopes, self.column_tangents)
-        torch.mul(self.sums, self.fold, out=product)
+        torch.mul(self.own_sums, self.fold, out=product)
         if self.before is not None:
             changes = self.before.slope_tangents
-            torch.bmm(self.matrix, self.ends.slope_tangents, out=changes)
-            changes.baddbmm_(self.vector_matrix, self.ends.slopes)
+            _multiply(self.matrix, self.ends.slope_tangents, changes)
+            _add_multiplied(changes, self.vector_matrix, self.ends.slopes)
 
 
-def _with_bias(features: Tensor) -> Tensor:
-    """The same tensor `(R, in + 1, N)`, its last row ones."""
-    features[:, -1] = 1
-    return features
+def _multiply(first: Tensor, second: Tensor, product: Tensor) -> None:
+    """Fill the matrix products `(R, A, C)` of `(R, A, B)` and `(R, B, C)`."""
+    if first.shape[2] == 1:  # torch is slow at products of very few numbers
+        torch.mul(first, second, out=product)
+    else:
+        torch.bmm(first, second, out=product)
+
+
+def _add_multiplied(total: Tensor, first: Tensor, second: Tensor) -> None:
+    """Add the matrix products to a total."""
+    if first.shape[2] == 1:
+        total.addcmul_(first, second)
+    else:
+        total.baddbmm_(first, second)
