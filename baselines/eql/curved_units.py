@@ -96,11 +96,11 @@ class _Group:
     def second(self) -> list[Tensor | float]:
         """The second derivatives, after `forward`: xx, or xx, xy and yy."""
         found = list(second_derivatives(self.primitive, self.unshifted, self.operands))
-        if self.limit is None:
-            return found
-        pairs = ((0, 0), (0, 1), (1, 1))
-        for place, (one, other) in enumerate(pairs[: len(found)]):
-            found[place] = self.below[one] * found[place] * self.below[other]
+        if self.limit is not None:  # these are ones and zeros
+            factors = [self.below[0]]
+            if len(self.below) == 2:
+                factors += [self.below[0] * self.below[1], self.below[1]]
+            found = [below * second for below, second in zip(factors, found, strict=True)]
         return found
 
 

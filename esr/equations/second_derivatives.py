@@ -143,7 +143,8 @@ def _d2_tanh(value: Tensor, x: Tensor) -> Partials:
 
 def _d2_sigmoid(value: Tensor, x: Tensor) -> Partials:
     """Of the logistic sigmoid."""
-    return ((value - value * value) * (1 - value * 2),)
+    first = torch.addcmul(value, value, value, value=-1)
+    return (torch.addcmul(first, first, value, value=-2),)
 
 
 def _d2_gaussian(value: Tensor, x: Tensor) -> Partials:

@@ -94,7 +94,7 @@ class InnerLoop:
                 )
             norm = torch.linalg.vector_norm(gradient.detach(), dim=1, keepdim=True)
             scale = (self.clip_norm / norm).clamp(max=1)
-            moving = moving - steps * (scale * gradient)
+            moving = torch.addcmul(moving, steps * scale, gradient, value=-1)
             clipped += norm[:, 0] > self.clip_norm
         return Adapted(parameters | layout.parted(moving), clipped)
 
