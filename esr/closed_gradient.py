@@ -114,13 +114,12 @@ class _ClosedSlopes(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *vectors: Tensor) -> tuple[Tensor | None, ...]:
         form: _Form = ctx.form  # type: ignore[attr-defined]
         slope, *tensors = ctx.saved_tensors  # type: ignore[attr-defined]
-        if torch.is_grad_enabled():  # a third derivative
+        if torch.is_grad_enabled() or form.hessian_product is None:  # a third derivative
             return None, None, *_by_autograd(form, slope, tensors, vectors)
         by_slope: Tensor | None = None
         if ctx.needs_input_grad[2]:  # type: ignore[attr-defined]
             pairs = zip(ctx.gradients, vectors, strict=True)  # type: ignore[attr-defined]
             by_slope = torch.stack([(g * v).flatten(1).sum(1) for g, v in pairs]).sum(0)
-        assert form.hessian_product is not None
         products = form.hessian_product(tensors, vectors)
         return None, None, by_slope, *_scaled(products, slope)
 
