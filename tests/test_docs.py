@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-GUIDES = ("energy.md",)
+GUIDES = ("energy.md", "meta.md")
 BLOCKS = [
     (name, number, block)
     for name in GUIDES
@@ -21,8 +21,14 @@ BLOCKS = [
     ("name", "number", "block"), BLOCKS, ids=[f"{name}-{number}" for name, number, _ in BLOCKS]
 )
 def test_a_block_prints_what_it_says(
-    name: str, number: int, block: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    number: int,
+    block: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "block.py"
     file.write_text(block, encoding="utf-8")
     runpy.run_path(str(file))

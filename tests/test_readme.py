@@ -1,4 +1,4 @@
-"""README is executed: its Python recipes run, its commands are commands."""
+"""README is executed: its Python recipes run; its commands, and the guides', are commands."""
 
 import re
 import runpy
@@ -13,10 +13,16 @@ from experiments.benchmark.arguments import make_plan
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = [
-    line for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
-    for line in block.splitlines()
-]  # fmt: skip
+
+
+def commands(text: str) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+COMMANDS = commands(TEXT)
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+ALL_COMMANDS = COMMANDS + [line for path in GUIDES for line in commands(path.read_text("utf-8"))]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
@@ -39,7 +45,7 @@ def test_the_two_commands_lead_and_are_targets_of_make() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in COMMANDS if "experiments.run +" in c or "experiments.run -m" in c]
+    "command", [c for c in ALL_COMMANDS if "experiments.run +" in c or "experiments.run -m" in c]
 )
 def test_a_run_in_the_text_is_one_the_program_accepts(command: str) -> None:
     words = shlex.split(command)
