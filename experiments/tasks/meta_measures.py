@@ -42,7 +42,7 @@ class Evaluation:
     """
 
     functions: int = 100
-    validation: int = 50
+    validation: int = 200
     query: int = 100
     few: int = 5
     rates: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3)
