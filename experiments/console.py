@@ -12,6 +12,7 @@ from esr.equations import Expression
 from esr.models import BatchT, EnergyModel
 from esr.training import Report
 from experiments.record import RESULT
+from experiments.starting_point import INIT
 from experiments.tasks.task import Conclusion
 
 __all__ = ["PlainProgress", "TerminalProgress", "progress_display", "show_conclusion"]
@@ -91,7 +92,7 @@ class PlainProgress:
 def show_conclusion(
     console: Console, title: str, conclusion: Conclusion, folder: Path, outputs: str
 ) -> None:
-    """Print the equations found, the closing table, and where to look next."""
+    """Print the equations found, the closing table, where to look and how to go on."""
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
@@ -101,6 +102,9 @@ def show_conclusion(
         table.add_row(escape(label), escape(value))
     console.print(table)
     console.print(f"record and figures: {folder}", soft_wrap=True, highlight=False)
+    for file in conclusion.models:
+        start = f"start another run from it: model.{INIT}={folder / file}"
+        console.print(start, soft_wrap=True, highlight=False)
     console.print(f"compare runs: tensorboard --logdir {outputs}", soft_wrap=True, highlight=False)
 
 

@@ -26,14 +26,17 @@ def write_result(
     status: str,
     metrics: Mapping[str, float],
     expressions: Mapping[str, Expression],
+    choices: Mapping[str, str],
 ) -> Path:
     """Write `result.json` into a run's folder and return its path.
 
-    Numbers that are not finite become null, since JSON has no other way to say it.
+    Numbers that are not finite become null, since JSON has no other way to say it. `choices` are
+    the options of the task's own groups of configurations, such as the objective.
     """
     content = {
         "task": task,
         "model": model,
+        "choices": dict(choices),
         "seed": seed,
         "status": status,
         "seconds": round(seconds, 3),

@@ -1,13 +1,15 @@
 """Tables of what runs found: `python -m experiments.report FOLDER`.
 
-Reads every `result.json` below the folder and prints one Markdown table for each task. For each
-benchmark below it, prints its tables and writes them, a CSV file and figures beside its lines.
+Reads every `result.json` below the folder and prints one Markdown table for each task, with all
+metrics or those that `--metrics` names. For each benchmark below it, prints its tables and writes
+them, a CSV file and figures beside its lines.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from esr.equations import Expression
@@ -23,7 +25,7 @@ _READABLE = 60
 
 
 def read_records(folder: Path) -> list[Record]:
-    """All records below a folder, sorted by task, model and seed.
+    """All records below a folder, sorted by task, choices, model and seed.
 
     Raises:
         ValueError: If there is none, or one cannot be read.
@@ -37,18 +39,23 @@ def read_records(folder: Path) -> list[Record]:
         records.append(record)
     if not records:
         raise ValueError(f"there is no {RESULT} below {folder}; name the folder of the runs")
-    return sorted(records, key=lambda r: (str(r["task"]), str(r["model"]), int(str(r["seed"]))))
+    return sorted(records, key=_order)
 
 
-def task_table(records: Sequence[Record]) -> str:
-    """A Markdown table of the records of one task: a row each, metrics and equations."""
+def task_table(records: Sequence[Record], patterns: Sequence[str] = ("*",)) -> str:
+    """A Markdown table of the records of one task: a row each, what was chosen, the metrics whose
+    names fit a pattern, and equations."""
+    choices = list(dict.fromkeys(name for record in records for name in _part(record, "choices")))
     metrics = list(dict.fromkeys(name for record in records for name in _part(record, "metrics")))
+    metrics = [name for name in metrics if any(fnmatchcase(name, p) for p in patterns)]
     names = list(dict.fromkeys(n for record in records for n in _part(record, "expressions")))
-    rows = [["model", "seed", *metrics, *names, "seconds"]]
+    rows = [[*choices, "model", "seed", *metrics, *names, "seconds"]]
     for record in records:
         numbers, texts = _part(record, "metrics"), _part(record, "expressions")
+        chosen = _part(record, "choices")
         rows.append(
             [
+                *(str(chosen.get(name, "")) for name in choices),
                 str(record["model"]),
                 str(record["seed"]),
                 *(_number(numbers.get(name)) for name in metrics),
@@ -64,7 +71,15 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where runs were written, such as outputs")
-    folder = parser.parse_args().folder
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        default=["*"],
+        metavar="NAME",
+        help="metrics to show, also by patterns such as 'in_*_mean'; all unless given",
+    )
+    arguments = parser.parse_args()
+    folder = arguments.folder
     try:
         benchmarks = sorted(path.parent for path in folder.rglob(RUNS))
         for place in benchmarks:
@@ -75,7 +90,13 @@ def main() -> None:
         sys.exit(2)
     for task in dict.fromkeys(str(record["task"]) for record in records):
         print(f"## {task}\n")
-        print(task_table([record for record in records if record["task"] == task]) + "\n")
+        table = task_table([r for r in records if r["task"] == task], arguments.metrics)
+        print(table + "\n")
+
+
+def _order(record: Record) -> tuple[str, list[str], str, int]:
+    choices = [str(choice) for choice in _part(record, "choices").values()]
+    return str(record["task"]), choices, str(record["model"]), int(str(record["seed"]))
 
 
 def _part(record: Record, name: str) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ Everything a run writes lies in one folder: `result.json`, the resolved configur
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from esr.errors import ConfigurationError, TrainingError
+from esr.initialisation import save_initialisation
 from esr.random import RandomStreams
 from esr.training import Callback, Checkpoint, Trainer, TrainingResult
 from experiments.arguments import CONFIGS, UsageError, prepare_arguments
@@ -35,11 +36,13 @@ CLIPPING_SHOWN = 0.01
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 _CHECKPOINT = "checkpoint.pt"
+_GROUPS = {"task", "model", "reference", "trainer"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run happens, what it is called, and what its model starts from, if anything."""
+    """Where a run happens, what it is called, what it chose in the task's own groups of
+    configurations, and what its model starts from, if anything."""
 
     folder: Path
     device: torch.device
@@ -47,12 +50,13 @@ class Place:
     task: str
     model: str
     reference: str
+    choices: Mapping[str, str]
     start: StartingPoint | None
 
     @property
     def title(self) -> str:
         """Short name of the run for the console."""
-        return f"{self.task} {self.model}"
+        return " ".join([self.task, *self.choices.values(), self.model])
 
 
 def run(config: DictConfig) -> bool:
@@ -145,6 +149,7 @@ def _record(
         status="interrupted" if interrupted else "finished",
         metrics=conclusion.metrics,
         expressions=conclusion.expressions,
+        choices=place.choices,
     )
     for name, figure in conclusion.figures.items():
         figure.savefig(place.folder / f"{name}.png", dpi=120)
@@ -152,6 +157,9 @@ def _record(
         save_gif(animation, place.folder / f"{name}.gif")
     for file, text in conclusion.texts.items():
         (place.folder / file).write_text(text, encoding="utf-8")
+    for file, (model, replica) in conclusion.models.items():
+        note = {"task": place.task, **place.choices, "model": place.model, "seed": config.seed}
+        save_initialisation(place.folder / file, model, replica, note)
     resolved = OmegaConf.to_yaml(config, resolve=True)
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 
@@ -163,12 +171,20 @@ def _place(config: DictConfig) -> Place:
     task, model, reference = (choices[group] for group in ("task", "model", "reference"))
     goes_on = (folder / _CHECKPOINT).exists()  # the file it started from may be gone by now
     start = None if goes_on else starting_point(config.model)
-    return Place(folder, device, Console(), task, model, reference, start)
+    in_order = reversed(choices.items())  # Hydra has the groups listed last first
+    own = {name: str(choice) for name, choice in in_order if _is_own_group(name)}
+    return Place(folder, device, Console(), task, model, reference, own, start)
+
+
+def _is_own_group(name: str) -> bool:
+    """Whether a group of configurations is a task's own, not one that every run has or one that
+    fills a place within the task."""
+    return name not in _GROUPS and "/" not in name and "@" not in name
 
 
 def _hyperparameters(config: DictConfig, place: Place) -> dict[str, str | int]:
     """The same keys for every method, so that TensorBoard can lay runs side by side."""
-    named: dict[str, str | int] = {"task": place.task, "model": place.model}
+    named: dict[str, str | int] = {"task": place.task, "model": place.model, **place.choices}
     return named | {"seed": config.seed, "replicas": config.replicas, "device": config.device}
 
 

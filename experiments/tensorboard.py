@@ -66,8 +66,8 @@ class TensorBoardLog(Generic[BatchT]):
     def conclude(
         self, conclusion: Conclusion, settings: Mapping[str, str | float], step: int
     ) -> None:
-        """Write the equations found, the figures, the frames at the steps they belong to, texts,
-        and the hparams entry, and close."""
+        """Write the equations found, the figures, frames and curves at the steps they belong to,
+        texts, and the hparams entry, and close."""
         writer = self._open()
         for name, expression in conclusion.expressions.items():
             writer.add_text(f"equations/{name}", _found(expression), step)
@@ -76,6 +76,9 @@ class TensorBoardLog(Generic[BatchT]):
         for name, frames in conclusion.frames.items():
             for moment, pixels in frames:
                 writer.add_image(f"frames/{name}", pixels, moment, dataformats="HWC")
+        for name, points in conclusion.curves.items():
+            for moment, value in points:
+                writer.add_scalar(name, value, moment)
         for file, text in conclusion.texts.items():
             writer.add_text(f"texts/{file}", _verbatim(text), step)
         metrics = {

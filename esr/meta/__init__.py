@@ -7,7 +7,7 @@ from esr.meta.functions import Functions
 from esr.meta.inner_loop import Adapted, InnerLoop
 from esr.meta.learner import Learner
 from esr.meta.member import Member
-from esr.meta.objectives import MAML, Reptile, Untrained
+from esr.meta.objectives import MAML, Joint, Reptile, Untrained
 from esr.meta.rates import InnerRates
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Functions",
     "InnerLoop",
     "InnerRates",
+    "Joint",
     "Learner",
     "Member",
     "Reptile",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
+from esr.meta.episodes import tiled
 from esr.models import Batch, Energy, FunctionModel
 
 __all__ = ["Copies", "Parameters"]
@@ -56,14 +57,9 @@ class Copies:
             own = buffer if name in self._shared else buffer.repeat_interleave(self.count, 0)
             state[f"model.{name}"] = own
         data, structure = functional_call(
-            self._energies, state, (self._for_all_replicas(batch), generator)
+            self._energies, state, (tiled(batch, self.model.replicas), generator)
         )
         return Energy(data, structure)
-
-    def _for_all_replicas(self, batch: Batch) -> Batch:
-        if self.model.replicas == 1:
-            return batch
-        return Batch(*(tensor.repeat(self.model.replicas, 1, 1) for tensor in batch))
 
 
 class _Energies(nn.Module):

@@ -6,7 +6,7 @@ import torch
 
 from esr.models import Batch
 
-__all__ = ["Episodes"]
+__all__ = ["Episodes", "tiled"]
 
 
 class Episodes(NamedTuple):
@@ -33,3 +33,17 @@ class Episodes(NamedTuple):
     def pooled(self) -> Batch:
         """All points of all functions: `(K * (N + M), D)` and `(K * (N + M), O)`."""
         return Batch(*(tensor.flatten(0, 1) for tensor in self.joined()))
+
+
+def tiled(batch: Batch, replicas: int) -> Batch:
+    """The same points for K copies of each of R replicas, in the order of `repeated`.
+
+    Arguments:
+        batch: Inputs `(K, N, D)` and targets `(K, N, O)`.
+        replicas: Number of replicas R, at least 1.
+    Returns:
+        Inputs `(R K, N, D)` and targets `(R K, N, O)`.
+    """
+    if replicas == 1:
+        return batch
+    return Batch(*(tensor.repeat(replicas, 1, 1) for tensor in batch))

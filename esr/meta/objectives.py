@@ -11,7 +11,7 @@ from esr.meta.inner_loop import InnerLoop
 from esr.meta.learner import Learner
 from esr.models import BatchT, Energy, EnergyModel
 
-__all__ = ["MAML", "Reptile", "Untrained"]
+__all__ = ["MAML", "Joint", "Reptile", "Untrained"]
 
 
 class MAML:
@@ -106,6 +106,17 @@ class Reptile:
         learner.tally(adapted.clipped.view(shape), self.inner.steps, error.view(shape) < 0)
         data = (error + distance - distance.detach()).view(shape).mean(1)
         return Energy(data, learner.model.structure())
+
+
+class Joint:
+    """Joint training: the model's own energy on the points of all functions together, as if they
+    were one function."""
+
+    def __call__(
+        self, model: EnergyModel[BatchT], batch: BatchT, *, generator: Generator
+    ) -> Energy:
+        """The energy of each replica, `(R,)`."""
+        return model.energy(batch, generator=generator)
 
 
 class Untrained:

@@ -55,6 +55,9 @@ class Conclusion:
         frames: Name to some steps of training with a picture of each: red, green, blue, uint8
             `(height, width, 3)`.
         texts: Name of a file in the run's folder to what it shall hold.
+        curves: Name to points (step, value) of what has steps of its own, not those of training.
+        models: Name of a file in the run's folder to the model and the index of the replica that
+            shall be saved there, for other runs to start from.
     """
 
     metrics: Mapping[str, float]
@@ -64,6 +67,8 @@ class Conclusion:
     animations: Mapping[str, FuncAnimation] = field(default_factory=dict)
     frames: Mapping[str, Sequence[tuple[int, Tensor]]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    models: Mapping[str, tuple[FunctionModel, int]] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):

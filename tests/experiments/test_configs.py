@@ -64,6 +64,12 @@ SMALL = {
     "oscillator": ["task.data.trajectories=20"],
     "function": ["task.samples=20"],
     "digits": ["task.batches.images=32", "task.batches.pairs=64"],
+    "meta": [
+        "++task.episodes.functions=2",
+        "++task.evaluation.validation=2",
+        "++task.evaluation.query=5",
+        "++task.evaluation.few=1",
+    ],
 }
 
 
@@ -107,6 +113,20 @@ def test_a_trainer_takes_the_phases_of_a_task(name: str) -> None:
         return
     assert isinstance(trainer, Trainer)
     assert (trainer.compiler is not None) == (name.endswith("compiled"))
+
+
+@pytest.mark.parametrize("name", names("objective"))
+def test_an_objective_lowers_the_energy_of_a_learner(name: str) -> None:
+    config = composed("+task=meta", f"objective={name}", *SMALL["meta"])
+    task = instantiate(config.task, _convert_="all")
+    trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
+    streams = RandomStreams(0)
+    task.prepare(streams, torch.device("cpu"))
+    learner = task.build(model_factory("eql_meta"), 2, streams)
+    episodes = task.batch(Progress(0, 0, 0.0))
+    energy = trainer.objective(learner, episodes, generator=streams["gates"])
+    assert energy.total().requires_grad
+    assert energy.total().isfinite()
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*.yaml")), ids=lambda p: p.stem)

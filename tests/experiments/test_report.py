@@ -25,6 +25,21 @@ def test_a_table_has_a_row_for_each_record_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_choices_are_columns_and_patterns_pick_metrics(tmp_path: Path) -> None:
+    found = {"in_5_mean": 0.25, "in_5_median": 0.5, "rate": 0.1}
+    write(tmp_path / "a", choices={"objective": "maml"}, metrics=found)
+    write(tmp_path / "b", choices={"objective": "joint"}, metrics=found, seed=1)
+    write(tmp_path / "c", metrics=found)
+    table = task_table(read_records(tmp_path), ["in_*_mean", "rate"])
+    assert table.splitlines() == [
+        "| objective | model | seed | in_5_mean | rate | seconds |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "|  | m | 0 | 0.25 | 0.1 | 1.5 |",
+        "| joint | m | 1 | 0.25 | 0.1 | 1.5 |",
+        "| maml | m | 0 | 0.25 | 0.1 | 1.5 |",
+    ]
+
+
 def test_a_folder_without_records_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"there is no result.json below"):
         read_records(tmp_path)

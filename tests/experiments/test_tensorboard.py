@@ -7,6 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from esr.training import Report
+from experiments.tasks.task import Conclusion
 from experiments.tensorboard import TensorBoardLog
 
 
@@ -47,3 +48,14 @@ def test_clips_are_shares_and_tallies_counts_of_the_best_replica(tmp_path: Path)
         "replicas/clipped": [(10, 0.5), (20, 0.5)],
         "tallies/inner_clips": [(10, 7.0), (20, 70.0)],
     }
+
+
+def test_curves_have_steps_of_their_own(tmp_path: Path) -> None:
+    log: TensorBoardLog[object] = TensorBoardLog(tmp_path, lambda model, replica: {})
+    log.started(20, 0)
+    points = [(0, 4.0), (1, 2.0), (100, 1.0)]
+    log.conclude(Conclusion({"error": 1.0}, curves={"adaptation/in_mean": points}), {}, 20)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    logged = [(event.step, event.value) for event in events.Scalars("adaptation/in_mean")]
+    assert logged == points

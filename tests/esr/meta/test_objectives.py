@@ -13,7 +13,7 @@ from baselines.relu import ReLUNetwork
 from esr.equations import Expression
 from esr.errors import ConfigurationError
 from esr.expression_model import ExpressionModel
-from esr.meta import MAML, Episodes, InnerLoop, Learner, Reptile, Untrained
+from esr.meta import MAML, Episodes, InnerLoop, Joint, Learner, Reptile, Untrained
 from esr.models import Batch, FunctionModel
 from esr.relaxed_program import RelaxedProgram
 from esr.training import plain_energy
@@ -160,6 +160,14 @@ def test_joint_training_is_the_mean_over_all_points() -> None:
     inputs, targets = (tensor.repeat(R, 1, 1) for tensor in batch.joined())
     each = model.energy(Batch(inputs, targets)).data.view(R, K)
     torch.testing.assert_close(energy.data, each.mean(1))
+
+
+def test_joint_training_fits_all_points_as_if_of_one_function() -> None:
+    model, points = make("eql_l05"), episodes().pooled()
+    energy = Joint()(Learner(model), episodes(), generator=Generator())
+    residuals = model(points.inputs) - points.targets
+    torch.testing.assert_close(energy.data, residuals.square().mean((1, 2)))
+    torch.testing.assert_close(energy.structure, model.structure())
 
 
 def test_no_objective_changes_nothing() -> None:
