@@ -101,7 +101,8 @@ def finish_readings(
         if exact or (candidates and left(_READING_SHARE) < 0):
             break
     samples = len(validation.targets)
-    for candidate in _promising(candidates, samples, floor):
+    promising = _promising(candidates, samples, floor)
+    for candidate in promising[:1] if undecided else promising:
         snapped = snap_constants(candidate.expression, columns, target, floor=floor)
         candidates.append(_judge(_at_rest(snapped), training, validation))
         if left(1.0) < 0:
