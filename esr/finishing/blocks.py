@@ -70,7 +70,7 @@ def _parts(reading: Expression) -> Iterator[Expression]:
     fold(reading, count)
     for term in _terms(reading):
         bare = _without_factor(term)
-        if bare in small and bare in varying:
+        if len(bare.constants) <= _MOST_CONSTANTS and bare.variables:
             yield bare
     for node in nodes:
         if node in small and node in varying and _is_function(node):
@@ -91,17 +91,21 @@ def _terms(expression: Expression) -> Iterator[Expression]:
 
 
 def _without_factor(term: Expression) -> Expression:
-    """A product without its numbers in front."""
-    while isinstance(term, Call):
-        if term.primitive == _NEG:
-            term = term.arguments[0]
-        elif term.primitive == _MUL and isinstance(term.arguments[0], Constant):
-            term = term.arguments[1]
-        elif term.primitive in (_MUL, _DIV) and isinstance(term.arguments[1], Constant):
-            term = term.arguments[0]
-        else:
-            break
-    return term
+    """A product without the numbers among its factors and divisors."""
+    if not isinstance(term, Call):
+        return term
+    if term.primitive == _NEG:
+        return _without_factor(term.arguments[0])
+    if term.primitive not in (_MUL, _DIV):
+        return term
+    left, right = term.arguments
+    if isinstance(right, Constant):
+        return _without_factor(left)
+    if term.primitive == _DIV:
+        return Call(_DIV, (_without_factor(left), right))
+    if isinstance(left, Constant):
+        return _without_factor(right)
+    return _without_factor(left) * _without_factor(right)
 
 
 def _is_function(node: Expression) -> bool:
