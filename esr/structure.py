@@ -112,6 +112,15 @@ class NoStructure(StructureTerm):
         """Zeros, `(R,)`."""
         return weights.new_zeros(weights.shape[0])
 
+    def total_price(
+        self,
+        weights: Sequence[Tensor],
+        gates: Sequence[Tensor | None],
+        masks: Sequence[Tensor],
+    ) -> Tensor:
+        """Zeros, `(R,)`."""
+        return weights[0].new_zeros(weights[0].shape[0])
+
 
 class SmoothedL05(StructureTerm):
     """Smoothed L0.5 regularisation: strength times the sum of the weights' smoothed roots.

@@ -8,7 +8,7 @@ from torch import Tensor
 from baselines.eql.fused_layers import FusedAffine, FusedUnits, Slopes
 from baselines.eql.units import UnitGroup
 
-__all__ = ["FusedNetwork"]
+__all__ = ["FusedNetwork", "folded_scales"]
 
 
 class FusedNetwork:
@@ -41,18 +41,16 @@ class FusedNetwork:
         self.inputs = features[..., :-1, :]
         self.maps: list[FusedAffine] = []
         self.units: list[FusedUnits] = []
-        columns = like.new_ones(in_features + 1)
+        folds = folded_scales(hidden, in_features, out_features, like)
         slopes: Slopes = {}
-        for groups in hidden:
-            rows = _per_unit(groups, like, operands=True)
-            affine = FusedAffine(features, replicas, len(rows), _fold(rows, columns), slopes)
+        for groups, fold in zip(hidden, folds, strict=False):
+            rows = sum(group.operands for group in groups)
+            affine = FusedAffine(features, replicas, rows, fold, slopes)
             units = FusedUnits(groups, affine.results, affine.result_slopes, slopes)
             self.maps.append(affine)
             self.units.append(units)
             features = units.values
-            columns = torch.cat([_per_unit(groups, like, operands=False), like.new_ones(1)])
-        fold = _fold(like.new_ones(out_features), columns)
-        self.maps.append(FusedAffine(features, replicas, out_features, fold, slopes))
+        self.maps.append(FusedAffine(features, replicas, out_features, folds[-1], slopes))
         self.share = like.new_tensor(1 / (samples * out_features))  # tensors: no cast each step
         self.twice_share = self.share * 2
 
@@ -87,6 +85,27 @@ class FusedNetwork:
             self.maps[index + 1].backward(gradients[index + 1], units.value_slopes)
             units.backward()
         self.maps[0].backward(gradients[0], None)
+
+
+def folded_scales(
+    hidden: Sequence[Sequence[UnitGroup]], in_features: int, out_features: int, like: Tensor
+) -> list[Tensor | None]:
+    """Factors on the weights that stand for the scales of the primitives on either side.
+
+    Arguments:
+        hidden: The unit groups of each hidden layer.
+        in_features: Number of inputs D.
+        out_features: Number of outputs O.
+        like: A tensor of the dtype and device to work in.
+    Returns:
+        For each affine map `(out, in + 1)`, or None for ones.
+    """
+    columns = like.new_ones(in_features + 1)
+    found: list[Tensor | None] = []
+    for groups in hidden:
+        found.append(_fold(_per_unit(groups, like, operands=True), columns))
+        columns = torch.cat([_per_unit(groups, like, operands=False), like.new_ones(1)])
+    return [*found, _fold(like.new_ones(out_features), columns)]
 
 
 def _per_unit(groups: Sequence[UnitGroup], like: Tensor, *, operands: bool) -> Tensor:

@@ -5,18 +5,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from baselines.eql.chunks import Kept, chunks, parts
+from baselines.eql.curved_misfit import CurvedMisfit, Work
 from baselines.eql.fused import FusedNetwork
 from baselines.eql.units import UnitGroup
 from esr.closed_gradient import autograd_is_plain, with_closed_gradient
 from esr.models import Batch
 
 __all__ = ["FusedMisfit", "can_fuse"]
-
-_KEPT = 4
-"""Shapes of batches whose working tensors are kept."""
-
-_WORKING_BYTES = 6 * 2**20
-"""What the working tensors of one chunk of replicas should fit into: a processor core's caches."""
 
 
 def can_fuse(weights: Sequence[Tensor], inputs: Tensor, targets: Tensor) -> bool:
@@ -56,10 +52,9 @@ class FusedMisfit:
         self, hidden: Sequence[Sequence[UnitGroup]], in_features: int, out_features: int
     ) -> None:
         self.hidden, self.in_features, self.out_features = hidden, in_features, out_features
-        self._networks: dict[tuple[object, ...], FusedNetwork] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_networks": {}}
+        self._networks: Kept[FusedNetwork] = Kept()
+        self._curved = CurvedMisfit(hidden, in_features, out_features)
+        self._bent: Kept[bool] = Kept()  # shapes for which second derivatives were wanted
 
     def __call__(
         self,
@@ -69,15 +64,30 @@ class FusedMisfit:
     ) -> Tensor:
         """The misfit of each replica, `(R,)`, differentiable in the weights.
 
+        Where second derivatives are wanted of one batch, the work they need is kept for all
+        further batches of its shape.
+
         Arguments:
             weights: The acting weights of each layer, `(R, out, in + 1)`.
             batch: Inputs and targets, such that `can_fuse` is true.
-            compose: The misfit by ordinary operations, for derivatives of derivatives.
+            compose: The misfit by ordinary operations, for what has no closed form.
         """
+        shape = (weights[0].shape[0], batch.inputs.shape)
+        work: Work | None = None
+
+        def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+            nonlocal work
+            if shape not in self._bent:
+                return self.with_gradients(tensors, *batch)
+            misfit, gradients, work = self._curved.with_gradients(tensors, batch)
+            return misfit, gradients
+
+        def product(tensors: Sequence[Tensor], vectors: Sequence[Tensor]) -> Sequence[Tensor]:
+            self._bent.get(shape, lambda: True)
+            return self._curved.product(tensors, batch, vectors, work)
+
         return with_closed_gradient(
-            lambda tensors: self.with_gradients(tensors, batch.inputs, batch.targets),
-            lambda tensors: compose(tensors, batch),
-            weights,
+            closed, lambda tensors: compose(tensors, batch), weights, product
         )
 
     def with_gradients(
@@ -87,31 +97,23 @@ class FusedMisfit:
         replicas, first = weights[0].shape[0], weights[0]
         misfit = first.new_empty(replicas)
         gradients = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in weights]
-        chunk = self._chunk(replicas, inputs.shape[-2], first)
-        for start in range(0, replicas, chunk):
-            stop = min(start + chunk, replicas)
-            network = self._network(stop - start, inputs, first)
-            if stop - start == replicas:
-                network.run(weights, inputs, targets, gradients, misfit)
-                continue
-            here = slice(start, stop)
+        rows = sum(2 * (g.operands + g.count) for groups in self.hidden for g in groups)
+        for here in chunks(first, rows * inputs.shape[-2]):
+            network = self._network(here.stop - here.start, inputs, first)
             network.run(
-                [w[here] for w in weights],
-                inputs if inputs.dim() == 2 else inputs[here],
-                targets if targets.dim() == 2 else targets[here],
-                [g[here] for g in gradients],
+                parts(weights, here),
+                inputs if inputs.dim() == 2 else parts([inputs], here)[0],
+                targets if targets.dim() == 2 else parts([targets], here)[0],
+                parts(gradients, here),
                 misfit[here],
             )
         return misfit, gradients
 
     def _network(self, replicas: int, inputs: Tensor, like: Tensor) -> FusedNetwork:
         samples, shared = inputs.shape[-2], inputs.dim() == 2
-        key = (replicas, samples, shared, like.dtype, like.device)
-        network = self._networks.get(key)
-        if network is None:
-            if len(self._networks) == _KEPT:
-                del self._networks[next(iter(self._networks))]
-            network = FusedNetwork(
+        return self._networks.get(
+            (replicas, samples, shared, like.dtype, like.device),
+            lambda: FusedNetwork(
                 self.hidden,
                 self.in_features,
                 self.out_features,
@@ -119,15 +121,5 @@ class FusedMisfit:
                 samples,
                 shared,
                 like.detach(),
-            )
-            self._networks[key] = network
-        return network
-
-    def _chunk(self, replicas: int, samples: int, like: Tensor) -> int:
-        """How many replicas to work on at a time, as equal chunks as can be."""
-        if like.device.type != "cpu":
-            return replicas
-        rows = sum(2 * (g.operands + g.count) for groups in self.hidden for g in groups)
-        fitting = max(1, _WORKING_BYTES // (max(1, rows) * samples * like.element_size()))
-        chunks = -(-replicas // fitting)
-        return -(-replicas // chunks)
+            ),
+        )

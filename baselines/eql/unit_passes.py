@@ -5,6 +5,7 @@ them. Its output shift, in units of the output scale, and its input limit are.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import BuiltinFunctionType
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from baselines.eql.units import UnitGroup
 from esr.equations import Primitive
 
-__all__ = ["AutogradPass", "DerivativePass", "UnitPass", "unit_pass"]
+__all__ = ["AutogradPass", "DerivativePass", "UnitPass", "unit_pass", "writes_into"]
 
 
 class UnitPass(ABC):
@@ -70,7 +71,7 @@ class DerivativePass(UnitPass):
         self.below: list[Tensor] = []
         if self.limit is not None:
             self.below = [torch.empty_like(x, dtype=torch.bool) for x in operands]
-        self.writes = _writes_into(primitive, operands)
+        self.writes = writes_into(primitive, operands)
 
     def forward(self) -> None:
         """Fill the activations."""
@@ -157,8 +158,13 @@ def unit_pass(
     )
 
 
-def _writes_into(primitive: Primitive, operands: tuple[Tensor, ...]) -> bool:
-    """Whether the torch function takes `out=`, found by trying it on one number."""
+def writes_into(primitive: Primitive, operands: Sequence[Tensor]) -> bool:
+    """Whether the torch function takes `out=`, found by trying it on one number.
+
+    Arguments:
+        primitive: Whose function it is.
+        operands: What it will act on, `(R, count, N)` each.
+    """
     if not isinstance(primitive.torch_function, BuiltinFunctionType):
         return False
     numbers = [torch.ones_like(x[:1, :1, :1]) for x in operands]

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from esr.equations import derivatives
+from esr.equations import second_derivatives as twice
 from esr.equations.primitive_set import PrimitiveSet
 from esr.equations.primitives import Interval, Primitive
 
@@ -85,10 +86,10 @@ def _sympy_gaussian(x: sympy.Expr) -> sympy.Expr:
     return sympy.exp(-(x**2))
 
 
-ADD = Primitive("add", 2, torch.add, _sympy_add, derivative=derivatives.d_add)
-SUB = Primitive("sub", 2, torch.sub, _sympy_sub, derivative=derivatives.d_sub)
-MUL = Primitive("mul", 2, torch.mul, _sympy_mul, derivative=derivatives.d_mul)
-DIV = Primitive("div", 2, torch.div, _sympy_div, derivative=derivatives.d_div)
+ADD = Primitive("add", 2, torch.add, _sympy_add, derivative=twice.ADD)
+SUB = Primitive("sub", 2, torch.sub, _sympy_sub, derivative=twice.SUB)
+MUL = Primitive("mul", 2, torch.mul, _sympy_mul, derivative=twice.MUL)
+DIV = Primitive("div", 2, torch.div, _sympy_div, derivative=twice.DIV)
 """Quotient; infinite or NaN where the divisor is 0."""
 POW = Primitive(
     "pow",
@@ -101,13 +102,11 @@ POW = Primitive(
 """Power. The domain is the one for every exponent: a whole exponent takes any base (any but 0
 if it is negative), which tensors compute by its value, so that `(-2.0)**3.0` is -8; for another
 exponent a negative base gives NaN."""
-NEG = Primitive("neg", 1, torch.neg, _sympy_neg, derivative=derivatives.d_neg)
-IDENTITY = Primitive("identity", 1, _identity, _sympy_identity, derivative=derivatives.d_identity)
-SQUARE = Primitive("square", 1, torch.square, _sympy_square, derivative=derivatives.d_square)
-CUBE = Primitive("cube", 1, _cube, _sympy_cube, derivative=derivatives.d_cube)
-INVERSE = Primitive(
-    "inverse", 1, torch.reciprocal, _sympy_inverse, derivative=derivatives.d_inverse
-)
+NEG = Primitive("neg", 1, torch.neg, _sympy_neg, derivative=twice.NEG)
+IDENTITY = Primitive("identity", 1, _identity, _sympy_identity, derivative=twice.IDENTITY)
+SQUARE = Primitive("square", 1, torch.square, _sympy_square, derivative=twice.SQUARE)
+CUBE = Primitive("cube", 1, _cube, _sympy_cube, derivative=twice.CUBE)
+INVERSE = Primitive("inverse", 1, torch.reciprocal, _sympy_inverse, derivative=twice.INVERSE)
 SQRT = Primitive(
     "sqrt", 1, torch.sqrt, sympy.sqrt, (_NON_NEGATIVE,), derivative=derivatives.d_sqrt
 )
@@ -118,19 +117,19 @@ ARITHMETIC = (ADD, SUB, MUL, DIV, POW, NEG, IDENTITY, SQUARE, CUBE, INVERSE, SQR
 STANDARD = PrimitiveSet(
     (
         *ARITHMETIC,
-        Primitive("exp", 1, torch.exp, sympy.exp, derivative=derivatives.d_exp),
+        Primitive("exp", 1, torch.exp, sympy.exp, derivative=twice.EXP),
         Primitive("log", 1, torch.log, sympy.log, (_POSITIVE,), derivative=derivatives.d_log),
-        Primitive("sin", 1, torch.sin, sympy.sin, derivative=derivatives.d_sin),
-        Primitive("cos", 1, torch.cos, sympy.cos, derivative=derivatives.d_cos),
+        Primitive("sin", 1, torch.sin, sympy.sin, derivative=twice.SIN),
+        Primitive("cos", 1, torch.cos, sympy.cos, derivative=twice.COS),
         Primitive("tan", 1, torch.tan, sympy.tan, derivative=derivatives.d_tan),
         Primitive("asin", 1, torch.asin, sympy.asin, (_UNIT,), derivative=derivatives.d_asin),
         Primitive("acos", 1, torch.acos, sympy.acos, (_UNIT,), derivative=derivatives.d_acos),
         Primitive("atan", 1, torch.atan, sympy.atan, derivative=derivatives.d_atan),
-        Primitive("sinh", 1, torch.sinh, sympy.sinh, derivative=derivatives.d_sinh),
-        Primitive("cosh", 1, torch.cosh, sympy.cosh, derivative=derivatives.d_cosh),
-        Primitive("tanh", 1, torch.tanh, sympy.tanh, derivative=derivatives.d_tanh),
-        Primitive("sigmoid", 1, torch.sigmoid, _sympy_sigmoid, derivative=derivatives.d_sigmoid),
-        Primitive("gaussian", 1, _gaussian, _sympy_gaussian, derivative=derivatives.d_gaussian),
+        Primitive("sinh", 1, torch.sinh, sympy.sinh, derivative=twice.SINH),
+        Primitive("cosh", 1, torch.cosh, sympy.cosh, derivative=twice.COSH),
+        Primitive("tanh", 1, torch.tanh, sympy.tanh, derivative=twice.TANH),
+        Primitive("sigmoid", 1, torch.sigmoid, _sympy_sigmoid, derivative=twice.SIGMOID),
+        Primitive("gaussian", 1, _gaussian, _sympy_gaussian, derivative=twice.GAUSSIAN),
         Primitive("abs", 1, torch.abs, sympy.Abs, derivative=derivatives.d_abs),
         Primitive("max", 2, torch.maximum, sympy.Max),
         Primitive("min", 2, torch.minimum, sympy.Min),

@@ -75,46 +75,49 @@ class InnerLoop:
             generator: Feeds relaxed choices.
         """
         parameters = copies.initial()
-        first = next(iter(parameters.values()))
-        clipped = torch.zeros(len(first), dtype=torch.long, device=first.device)
+        layout = _Layout({name: p for name, p in parameters.items() if name in rates})
+        steps = layout.joined({n: r.expand_as(parameters[n]) for n, r in rates.items()})
+        moving = layout.joined(parameters)
+        still = {n: p if second_order else p.detach() for n, p in parameters.items()}
+        clipped = torch.zeros(len(moving), dtype=torch.long, device=moving.device)
         for _ in range(self.steps):
-            parameters, over = self._step(
-                copies, parameters, rates, support, second_order=second_order, generator=generator
-            )
-            clipped += over
-        return Adapted(parameters, clipped)
+            # without second order the step's own graph need not reach further back
+            inside = moving if second_order else moving.detach().requires_grad_()
+            with torch.enable_grad():
+                present = still | layout.parted(inside)
+                energy = copies.energy(present, support, generator=generator)
+                (gradient,) = torch.autograd.grad(
+                    energy.total(self.structure),
+                    inside,
+                    create_graph=second_order,
+                    materialize_grads=True,
+                )
+            norm = torch.linalg.vector_norm(gradient.detach(), dim=1, keepdim=True)
+            scale = (self.clip_norm / norm).clamp(max=1)
+            moving = torch.addcmul(moving, steps * scale, gradient, value=-1)
+            clipped += norm[:, 0] > self.clip_norm
+        return Adapted(parameters | layout.parted(moving), clipped)
 
-    def _step(
-        self,
-        copies: Copies,
-        parameters: Parameters,
-        rates: Mapping[str, Tensor],
-        support: Batch,
-        *,
-        second_order: bool,
-        generator: Generator | None,
-    ) -> tuple[Parameters, Tensor]:
-        """The parameters after one step, and which copies were clipped, bool `(R K,)`."""
-        moving = [name for name in parameters if name in rates]
-        if not second_order:  # the step's own graph need not reach further back
-            inside = {name: p.detach() for name, p in parameters.items()}
-            inside |= {name: inside[name].requires_grad_() for name in moving}
-        else:
-            inside = parameters
-        with torch.enable_grad():
-            energy = copies.energy(inside, support, generator=generator).total(self.structure)
-            found = torch.autograd.grad(
-                energy,
-                [inside[name] for name in moving],
-                create_graph=second_order,
-                materialize_grads=True,
-            )
-        norm = torch.linalg.vector_norm(
-            torch.cat([g.detach().flatten(1) for g in found], dim=1), dim=1
-        )
-        scale = (self.clip_norm / norm).clamp(max=1)
-        moved = dict(parameters)
-        for name, gradient in zip(moving, found, strict=True):
-            shape = (-1,) + (1,) * (gradient.dim() - 1)
-            moved[name] = parameters[name] - rates[name] * (scale.view(shape) * gradient)
-        return moved, norm > self.clip_norm
+
+class _Layout:
+    """How tensors that lead with R K lie side by side in one, `(R K, W)`.
+
+    Arguments:
+        like: Tensors of the shapes they have, in order.
+    """
+
+    def __init__(self, like: Mapping[str, Tensor]) -> None:
+        self.shapes = {name: tensor.shape for name, tensor in like.items()}
+        self.widths = [shape[1:].numel() for shape in self.shapes.values()]
+
+    def joined(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The tensors of the layout's names in one."""
+        return torch.cat([tensors[name].flatten(1) for name in self.shapes], 1)
+
+    def parted(self, joined: Tensor) -> Parameters:
+        """The tensors apart again, as views."""
+        parts = torch.split(joined, self.widths, 1)
+        return {
+            name: part.view(shape)
+            for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
+        }

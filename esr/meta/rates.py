@@ -35,10 +35,10 @@ class InnerRates(ReplicaModule):
         super().__init__()
         self.rate = rate
         self._shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-        like = next(model.parameters())
+        like = next(model.parameters()).detach()
         widths = [shape[1:].numel() for shape in self._shapes.values()]
         self._widths = widths if each_weight else []
-        log_rate = torch.full((model.replicas, sum(self._widths) or 1), math.log(rate)).to(like)
+        log_rate = like.new_full((model.replicas, sum(self._widths) or 1), math.log(rate))
         if learnt:
             self.log_rate = nn.Parameter(log_rate)
         else:

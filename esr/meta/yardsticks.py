@@ -10,7 +10,7 @@ from esr.errors import ConfigurationError, DataError
 from esr.meta.adaptation import errors_on
 from esr.meta.episodes import Episodes, tiled
 from esr.metrics import mean_squared_error
-from esr.models import Batch, FunctionModel
+from esr.models import Batch, Energy, FunctionModel
 from esr.random import RandomStreams
 from esr.training import Phase, Progress, Trainer
 
@@ -88,8 +88,13 @@ def scratch_errors(
     attempts: int,
     streams: RandomStreams,
     make_trainer: Callable[[Mapping[str, Phase]], Trainer] = Trainer,
+    structure: float = 0.1,
 ) -> Tensor:
     """Query error of models trained from scratch on each function's support points.
+
+    Of a function's attempts the one counts that has the lowest error on the support points, all
+    of which it was trained on, plus a share of its structure's price: where all attempts pass
+    through the points, the simplest one is likely to be right between them.
 
     Arguments:
         make_model: Makes a model from `in_features`, `out_features`, `replicas`, `generator`.
@@ -98,14 +103,18 @@ def scratch_errors(
         attempts: How many models each function gets, at least 1.
         streams: `init` feeds the first draw; the others are the trainer's.
         make_trainer: Makes the trainer from the phases.
+        structure: Factor on the price in the choice of the attempt, at least 0.
     Returns:
         Mean squared errors in evaluation mode, `(K,)`; infinite where one is not finite.
     Raises:
-        ConfigurationError: If `attempts < 1`.
+        ConfigurationError: If `attempts < 1` or `structure < 0`.
         KeyboardInterrupt: If training was interrupted, as half-trained models are no yardstick.
     """
-    if attempts < 1:
-        raise ConfigurationError(f"attempts must be at least 1, but is {attempts}")
+    if attempts < 1 or not structure >= 0:
+        raise ConfigurationError(
+            f"attempts must be at least 1 and structure at least 0, but they are {attempts} and "
+            f"{structure}"
+        )
     support = tiled(episodes.support, attempts)
     model = make_model(
         in_features=support.inputs.shape[2],
@@ -116,9 +125,10 @@ def scratch_errors(
     result = make_trainer(phases).fit(model, _Unchanging(support), streams)
     if result.interrupted:
         raise KeyboardInterrupt
-    known = errors_on(model, support).view(attempts, -1)
+    known = Energy(errors_on(model, support), model.structure().detach()).per_replica(structure)
+    best = known.nan_to_num(nan=torch.inf).view(attempts, -1).argmin(0, keepdim=True)  # (1, K)
     errors = errors_on(model, tiled(episodes.query, attempts)).view(attempts, -1)
-    return errors.gather(0, known.argmin(0, keepdim=True))[0]
+    return errors.gather(0, best)[0]
 
 
 class _Unchanging:

@@ -7,8 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
-from esr.meta import Episodes, Family, Learner
-from esr.meta.yardsticks import zero_errors
+from esr.meta import Episodes, Family, Learner, zero_errors
 from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.random import RandomStreams
 from esr.training import Callback, Phase, Progress

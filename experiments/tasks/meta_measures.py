@@ -9,9 +9,16 @@ from torch import Generator, Tensor
 from torch.optim import SGD, Adam
 
 from esr.errors import ConfigurationError
-from esr.meta import Episodes, InnerLoop, Learner
-from esr.meta.adaptation import Adaptation, adaptation_errors, adapted_copies, tuned
-from esr.meta.summary import ErrorSummary
+from esr.meta import (
+    Adaptation,
+    Episodes,
+    ErrorSummary,
+    InnerLoop,
+    Learner,
+    adaptation_errors,
+    adapted_copies,
+    tuned,
+)
 from esr.models import Batch, FunctionModel
 
 __all__ = ["Curve", "Evaluation", "Findings", "evaluate", "own_errors", "predictions"]

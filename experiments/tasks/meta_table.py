@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from esr.meta.summary import ErrorSummary
+from esr.meta import ErrorSummary
 from experiments.tasks.meta_figure import DOMAINS
 from experiments.tasks.meta_measures import Evaluation, Findings
 
@@ -15,7 +15,7 @@ YARDSTICKS = {
     "least_squares": "least squares on a fixed basis",
     "scratch": "trained from scratch",
 }
-WIDTH = 24
+WIDTH = 20
 
 Errors = Mapping[str, Mapping[str, Tensor]]
 """Of each yardstick and domain, `(K,)`."""
@@ -65,10 +65,12 @@ def _rows_of(findings: Findings, evaluation: Evaluation, whose: str) -> list[tup
     for name, domains in findings.table(evaluation).items():
         steps, _, kind = name.partition("_")
         plural = "step" if steps == "1" else "steps"
-        words = f"after {steps} {plural}" + {"": "", "adam": " of Adam"}.get(
-            kind, " of learnt sizes"
-        )
-        label = "before" if name == "0" else words
+        labels = {
+            "": f"after {steps} {plural}" if steps != "0" else "before",
+            "adam": f"after {steps} {plural} of Adam",
+            "own_rates": f"after {steps}, learnt sizes",
+        }
+        label = labels[kind]
         chosen = {domain: errors[findings.replica] for domain, errors in domains.items()}
         rows.append((whose + label, _cells(chosen)))
     return rows

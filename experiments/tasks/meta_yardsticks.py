@@ -10,8 +10,8 @@ from torch import Tensor
 
 from esr.equations import Expression
 from esr.errors import ConfigurationError
-from esr.meta import Episodes
-from esr.meta.yardsticks import BASIS, least_squares_errors, scratch_errors, zero_errors
+from esr.meta import Episodes, least_squares_errors, scratch_errors, zero_errors
+from esr.meta.yardsticks import BASIS
 from esr.models import Batch
 from esr.random import RandomStreams
 from esr.training import Phase
@@ -27,8 +27,8 @@ class Scratch:
     Arguments:
         model: Makes them.
         phases: The whole schedule of their training.
-        attempts: How many models each function gets, the one best on its support points counting;
-            0 leaves this yardstick out.
+        attempts: How many models each function gets, one of which counts as `scratch_errors` has
+            it; 0 leaves this yardstick out.
     Raises:
         ConfigurationError: If `attempts` is negative.
     """

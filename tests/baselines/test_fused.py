@@ -10,9 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from baselines.eql import EQL, PAPER_UNITS, NoStructure, RelaxedL0, SmoothedL05, UnitGroup
-from baselines.eql import misfit as misfit_module
+from baselines.eql import chunks as chunks_module
 from baselines.eql import network as network_module
 from esr.equations import STANDARD, Primitive
+from esr.equations.second_derivatives import second_derivatives
 from esr.models import Batch, FunctionModel
 from esr.problem import Problem
 from esr.random import RandomStreams
@@ -91,7 +92,7 @@ def assert_paths_agree(model: EQL, given: Batch) -> None:
 
 @pytest.fixture
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(misfit_module, "_WORKING_BYTES", 1)
+    monkeypatch.setattr(chunks_module, "_WORKING_BYTES", 1)
 
 
 @pytest.mark.parametrize("name", [name for name in HIDDEN if name != "div"])
@@ -112,6 +113,27 @@ def test_a_derivative_equals_autograds(name: str) -> None:
         partials = primitive.derivative(value, *arguments)
     for partial, slope in zip(partials, expected, strict=True):
         torch.testing.assert_close(torch.as_tensor(partial) * torch.ones_like(slope), slope)
+
+
+@pytest.mark.parametrize("name", [*STANDARD, "user"])
+def test_second_derivatives_equal_autograds(name: str) -> None:
+    primitive = BUMP if name == "user" else STANDARD[name]
+    points = torch.rand(primitive.arity, 50, generator=generator(1), dtype=torch.float64)
+    arguments = [x.clone().requires_grad_() for x in points * 0.8 + 0.1]
+    value = primitive.torch_function(*arguments)
+    nothing = sum((0 * x.square()).sum() for x in arguments)  # ties linear ones to the graph
+    first = torch.autograd.grad(value.sum() + nothing, arguments, create_graph=True)
+    expected = [
+        second
+        for place, slope in enumerate(first)
+        for second in torch.autograd.grad(
+            slope.sum(), arguments[place:], retain_graph=True, materialize_grads=True
+        )
+    ]
+    found = second_derivatives(primitive, value.detach(), [x.detach() for x in arguments])
+    assert len(found) == len(expected)
+    for second, slope in zip(found, expected, strict=True):
+        torch.testing.assert_close(torch.as_tensor(second) * torch.ones_like(slope), slope)
 
 
 @pytest.mark.parametrize("per_replica", [False, True])
@@ -154,6 +176,59 @@ def test_derivatives_of_derivatives_go_through_autograd() -> None:
         found.append([p.grad for p in parameters])
     for mine, theirs in zip(*found, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+def hessian_products(model: EQL, given: Batch, *, fused: bool) -> list[Tensor]:
+    """How the gradient of a nonlinear function of the misfits changes along a direction."""
+    kind = EQL if fused else FunctionModel
+    data = kind.energy(model, given, generator=generator(3)).data
+    weights = torch.arange(1.0, data.shape[0] + 1, dtype=torch.float64)
+    parameters, source = list(model.parameters()), generator(4)
+    slopes = torch.autograd.grad(
+        (weights * data).square().sum(), parameters, create_graph=True, materialize_grads=True
+    )
+    along = [torch.randn(p.shape, generator=source, dtype=torch.float64) for p in parameters]
+    return list(torch.autograd.grad(slopes, parameters, along, materialize_grads=True))
+
+
+def assert_products_agree(model: EQL, given: Batch) -> None:
+    expected = hessian_products(model, given, fused=False)
+    for _ in range(2):  # the second time from work that was kept
+        found = hessian_products(model, given, fused=True)
+        for mine, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
+    assert model._fused._curved._networks
+
+
+@pytest.mark.parametrize("name", [name for name in HIDDEN if name != "div"])
+def test_every_unit_has_autograds_hessian(name: str) -> None:
+    assert_products_agree(make(HIDDEN[name], NoStructure()), batch())
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2**20])
+@pytest.mark.parametrize("per_replica", [False, True])
+@pytest.mark.parametrize("term", [NoStructure(), RelaxedL0(0.2, 0.7)], ids=["none", "l0"])
+def test_hessians_with_gates_pruning_and_chunks(
+    term: StructureTerm, per_replica: bool, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks_module, "_WORKING_BYTES", chunk_bytes)
+    model = make(list(PAPER_UNITS), term)
+    model.prune(0.2)
+    assert_products_agree(model, batch(per_replica))
+
+
+def test_third_derivatives_go_through_autograd() -> None:
+    found = []
+    for kind in (EQL, FunctionModel):
+        model = make([UnitGroup(LIMITED_MUL, 2), UnitGroup(STANDARD["sin"], 2)])
+        parameters = list(model.parameters())
+        value = kind.energy(model, batch()).data.square().sum()
+        for _ in range(2):
+            slopes = torch.autograd.grad(value, parameters, create_graph=True)
+            value = torch.stack([s.square().sum() for s in slopes]).sum()
+        found.append(torch.autograd.grad(value, parameters))
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-8)
 
 
 def test_inputs_that_want_a_gradient_get_one() -> None:

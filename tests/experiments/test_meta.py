@@ -18,8 +18,7 @@ from baselines.eql import EQL
 from baselines.relu import ReLUNetwork
 from esr.errors import ConfigurationError
 from esr.initialisation import load_initialisation, read_note
-from esr.meta import MAML, Episodes, Family, Learner, single_family
-from esr.meta.adaptation import adaptation_errors
+from esr.meta import MAML, Episodes, Family, Learner, adaptation_errors, single_family
 from esr.models import EnergyModel
 from esr.random import RandomStreams
 from esr.structure import RelaxedL0
@@ -297,7 +296,7 @@ def test_learnt_step_sizes_are_measured_beside_the_chosen_one() -> None:
     replica = int(rows.metrics["replica"])
     found = rows.metrics["out_2_own_rates_mean"]
     assert found == pytest.approx(float(own[replica].mean()), rel=1e-6)  # of float32
-    assert "after 2 steps of learnt sizes" in dict(rows.summary)
+    assert "after 2, learnt sizes" in dict(rows.summary)
 
 
 def test_a_reference_is_measured_alike_and_several_variables_are_not_drawn() -> None:

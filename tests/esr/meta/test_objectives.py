@@ -122,6 +122,28 @@ def test_replicas_are_separate_attempts() -> None:
         torch.testing.assert_close(energy.data[0], together.data[replica])
 
 
+def test_copies_follow_their_model_between_calls() -> None:
+    def gradient(*learners: Learner) -> list[Tensor]:
+        total = sum(
+            (MAML()(one, episodes(), generator=Generator()).total() for one in learners),
+            torch.zeros(()),
+        )
+        return list(torch.autograd.grad(total, list(learners[0].parameters())))
+
+    used, fresh = Learner(make()), Learner(make())
+    before = gradient(used)
+    for one, other in zip(gradient(used, used), before, strict=True):
+        torch.testing.assert_close(one, 2 * other)  # neither energy spoils the other's graph
+    for learner in (used, fresh):
+        learner.model.prune(0.2)
+    after = gradient(used)
+    for one, other, old in zip(after, gradient(fresh), before, strict=True):
+        torch.testing.assert_close(one, other)
+        assert not torch.allclose(one, old)
+    used.model.reset_replicas(torch.ones(R, dtype=torch.bool), generator=Generator())
+    assert all(bool(found.all()) for found in gradient(used))  # no mask is left
+
+
 def test_first_order_is_the_gradient_where_the_copies_arrive() -> None:
     learner, batch = Learner(make(), rate=0.02), episodes()
     total = MAML(first_order=True)(learner, batch, generator=Generator()).total()
