@@ -34,6 +34,8 @@ __all__ = ["FinishedFront", "finish_readings", "is_exact", "rounding_floor"]
 _ROUNDING = 1e-7
 _LARGEST_READING = 400
 """Nodes of a reading that is worth simplifying."""
+_FEW_SAMPLES = 32
+"""Number of samples up to which equations are built up before any is cut down."""
 _BESIDE_THE_FRONT = 5
 """Candidates off the front whose constants are worth snapping."""
 _READING_SHARE = 0.7
@@ -67,8 +69,9 @@ def finish_readings(
     loses one term after another, constants refitted in float64. What is near the front of
     complexity against error also enters with snapped constants.
 
-    Where every reading has more constants than the samples can decide, as `are_undecided` says,
-    nothing is taken away: sums of their building blocks are built up instead (`select_blocks`).
+    Where samples are few, sums of the readings' building blocks are built up first
+    (`select_blocks`). If one is exact, or every reading has more constants than the samples can
+    decide, as `are_undecided` says, nothing is taken away from any reading.
 
     Arguments:
         readings: Equations of one output, as read from the most promising replicas, best first.
@@ -90,10 +93,11 @@ def finish_readings(
         return began + share * seconds - time.monotonic()
 
     undecided = are_undecided(readings, len(target))
-    if undecided:
+    if undecided or len(target) <= _FEW_SAMPLES:
         sums = select_blocks(readings, columns, target, seconds=left(_READING_SHARE))
         candidates = [_judge(found, training, validation) for found in sums]
-    for reading in () if undecided else _distinct(readings):
+    settled = undecided or any(is_exact(candidate, training) for candidate in candidates)
+    for reading in () if settled else _distinct(readings):
         for form in _forms(reading, columns, target, functions, left(_READING_SHARE)):
             path = elimination_path(form, columns, target, seconds=left(_READING_SHARE))
             candidates += [_judge(step.expression, training, validation) for step in path]
@@ -102,7 +106,7 @@ def finish_readings(
             break
     samples = len(validation.targets)
     promising = _promising(candidates, samples, floor)
-    for candidate in promising[:1] if undecided else promising:
+    for candidate in promising[:1] if settled else promising:
         snapped = snap_constants(candidate.expression, columns, target, floor=floor)
         candidates.append(_judge(_at_rest(snapped), training, validation))
         if left(1.0) < 0:
