@@ -46,6 +46,7 @@ SMALL = [
     "task.evaluation.few=2",
     "task.evaluation.rates=[0.01,0.1]",
     "task.evaluation.many=4",
+    "task.symbolic.functions=0",
 ]
 SCRATCH = [
     "task.scratch.attempts=2",
