@@ -84,11 +84,10 @@ def same_law(found: Expression, truth: Expression) -> bool:
     """
     if found.equals(truth):
         return True
-    return any(
-        _rounded(form(found)).equals(_rounded(form(truth))) is True
-        for form in (simplify, _spread, _folded)
-        if form is not _folded or _survives_rounding(_folded(truth))
-    )
+    forms = [simplify, _spread]
+    if _survives_rounding(_folded(truth)):
+        forms.append(_folded)
+    return any(_rounded(form(found)).equals(_rounded(form(truth))) is True for form in forms)
 
 
 def _spread(expression: Expression) -> Expression:

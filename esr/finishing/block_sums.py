@@ -100,7 +100,9 @@ class BlockSums:
         columns = self._columns(fit.parameters, None)
         factors = _Basis(columns, target).factors
         residuals = (factors[:, :, None] * columns).sum(1) - target
-        self.errors: list[float] = residuals.square().mean(1).nan_to_num(math.inf).tolist()
+        self.errors: list[float] = (
+            residuals.square().mean(1).nan_to_num(math.inf, math.inf).tolist()
+        )
         """Mean squared error of each sum; infinite if it is not finite at the start."""
         self._constants = fit.parameters.view(self._count, self._terms, self._width)
         self._factors = factors

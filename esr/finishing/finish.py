@@ -69,9 +69,9 @@ def finish_readings(
     loses one term after another, constants refitted in float64. What is near the front of
     complexity against error also enters with snapped constants.
 
-    Where samples are few, sums of the readings' building blocks are built up first
-    (`select_blocks`). If one is exact, or every reading has more constants than the samples can
-    decide, as `are_undecided` says, nothing is taken away from any reading.
+    Of at most 32 samples, sums of the readings' building blocks are built up first, as
+    `select_blocks` says. If one is exact, or every reading has more constants than the samples
+    can decide (`are_undecided`), nothing is taken away from any reading.
 
     Arguments:
         readings: Equations of one output, as read from the most promising replicas, best first.
@@ -92,11 +92,12 @@ def finish_readings(
     def left(share: float) -> float:
         return began + share * seconds - time.monotonic()
 
-    undecided = are_undecided(readings, len(target))
-    if undecided or len(target) <= _FEW_SAMPLES:
+    settled = False
+    if len(target) <= _FEW_SAMPLES:
         sums = select_blocks(readings, columns, target, seconds=left(_READING_SHARE))
         candidates = [_judge(found, training, validation) for found in sums]
-    settled = undecided or any(is_exact(candidate, training) for candidate in candidates)
+        exact = any(is_exact(candidate, training) for candidate in candidates)
+        settled = exact or are_undecided(readings, len(target))
     for reading in () if settled else _distinct(readings):
         for form in _forms(reading, columns, target, functions, left(_READING_SHARE)):
             path = elimination_path(form, columns, target, seconds=left(_READING_SHARE))

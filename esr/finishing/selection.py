@@ -58,7 +58,8 @@ def select_blocks(
         seconds: No further kind is begun once they are over.
     Returns:
         The exact sum alone, if there is one; else the best of each kind, best first. Constants
-        are fitted, and at most N - 2 in number. Nothing if no block has as few.
+        are fitted, and at most N - 2 in number. Nothing if no block has as
+        few.
     """
     search, began = _Search(readings, inputs, target), time.monotonic()
     found: list[tuple[float, Expression]] = []
@@ -92,7 +93,7 @@ class _Search:
 
     def kinds(self) -> Iterator[BlockSums]:
         """Fits of single blocks, pairs, products and triples."""
-        if not self._blocks:
+        if len(self._blocks) < 2:  # a constant alone is no finding
             return
         fits = self._fitted(self._blocks, _STEPS)
         yield fits
