@@ -14,9 +14,11 @@ from esr.equations import (
     TimeLimitExceeded,
     Variable,
     fit_constants,
+    folded_exponents,
     prefix,
     run_with_time_limit,
     simplify,
+    spread_phases,
 )
 
 __all__ = ["LARGEST_ERROR", "Recovery", "judge_recovery", "same_law", "same_structure"]
@@ -24,6 +26,8 @@ __all__ = ["LARGEST_ERROR", "Recovery", "judge_recovery", "same_law", "same_stru
 LARGEST_ERROR = 1e-8
 """Mean squared error below which values are those of the truth."""
 DECIMALS, DIGITS = 3, 6
+_SMALL_CHANGE = 0.01
+"""Share of a constant that rounding may change where exponents are folded."""
 _LARGEST_STRUCTURE = 200
 """Nodes of an expression, simplified, whose constants are worth refitting."""
 _ARITHMETIC = {STANDARD[name] for name in ("add", "sub", "mul", "div", "pow", "neg")}
@@ -76,11 +80,30 @@ def same_law(found: Expression, truth: Expression) -> bool:
 
     Constants are rounded to three decimals, large ones to six digits, since a quotient may be
     written with any common factor. They are merged before that: 2*pi is 6.283, not 2 times
-    3.142.
+    3.142. Phases count modulo whole turns, and what is added in an exponent as the factor it is.
     """
     if found.equals(truth):
         return True
-    return _rounded(simplify(found)).equals(_rounded(simplify(truth))) is True
+    forms = [simplify, _spread]
+    if _survives_rounding(_folded(truth)):
+        forms.append(_folded)
+    return any(_rounded(form(found)).equals(_rounded(form(truth))) is True for form in forms)
+
+
+def _spread(expression: Expression) -> Expression:
+    """Simplified, with waves as sines and cosines without phases."""
+    return simplify(spread_phases(expression))
+
+
+def _folded(expression: Expression) -> Expression:
+    """As `_spread`, with exponentials without shifts too."""
+    return simplify(folded_exponents(simplify(spread_phases(expression))))
+
+
+def _survives_rounding(expression: Expression) -> bool:
+    """Whether no constant, such as the factor of exp(10*x - 10), is too small for rounding."""
+    pairs = zip(expression.constants, _rounded(expression).constants, strict=True)
+    return all(abs(new - old) <= _SMALL_CHANGE * abs(old) for old, new in pairs)
 
 
 def same_structure(found: Expression, truth: Expression, inputs: Mapping[str, Tensor]) -> bool:

@@ -1,9 +1,10 @@
 """Equations as immutable trees, and what can be done with them."""
 
-from esr.equations.angles import double_angles, reduced_phases
+from esr.equations.angles import double_angles, reduced_phases, spread_phases
 from esr.equations.application import apply
 from esr.equations.constants import ConstantFit, fit_constants
 from esr.equations.equality import symbolically_equal
+from esr.equations.exponents import folded_exponents
 from esr.equations.expression import Call, Constant, Expression, Variable
 from esr.equations.least_squares import LeastSquares, levenberg_marquardt
 from esr.equations.module import ExpressionModule
@@ -35,6 +36,7 @@ __all__ = [
     "double_angles",
     "fit_constants",
     "fold",
+    "folded_exponents",
     "from_sympy",
     "levenberg_marquardt",
     "parse",
@@ -43,6 +45,7 @@ __all__ = [
     "reduced_phases",
     "run_with_time_limit",
     "simplify",
+    "spread_phases",
     "symbolically_equal",
     "to_sympy",
 ]

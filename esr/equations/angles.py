@@ -1,4 +1,4 @@
-"""Normal forms of sines and cosines: phases within a quarter turn, squares as double angles."""
+"""Normal forms of sines and cosines: phases at rest or as sums, squares as double angles."""
 
 import math
 
@@ -7,7 +7,7 @@ from esr.equations.folding import fold_constants
 from esr.equations.standard import ADD, DIV, MUL, NEG, POW, SQUARE, STANDARD, SUB
 from esr.equations.traversal import fold
 
-__all__ = ["double_angles", "reduced_phases"]
+__all__ = ["double_angles", "reduced_phases", "split_constant", "spread_phases"]
 
 _SIN, _COS = STANDARD["sin"], STANDARD["cos"]
 _QUARTER = math.pi / 2
@@ -86,9 +86,49 @@ def reduced_phases(expression: Expression) -> Expression:
     return fold(fold_constants(expression), rewrite)
 
 
+def spread_phases(expression: Expression) -> Expression:
+    r"""The same function with each wave as a sum of a sine and a cosine without phases.
+
+    .. math:: \sin(u + c) = \cos c \sin u + \sin c \cos u
+
+    Waves that are the same function then have nearly the same constants, which phases have not:
+    those near a quarter turn and minus a quarter turn differ in sign only.
+
+    Arguments:
+        expression: Any expression.
+    """
+
+    def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
+        if not isinstance(node, Call):
+            return node
+        if node.primitive in (_SIN, _COS):
+            return _spread_wave(parts[0], _QUARTER if node.primitive == _COS else 0.0)
+        return Call(node.primitive, parts)
+
+    return fold(fold_constants(expression), rewrite)
+
+
+def _spread_wave(angle: Expression, phase: float) -> Expression:
+    """The sine of angle plus phase, as a sum."""
+    rest, shift = split_constant(angle)
+    phase += shift
+    if rest is None:
+        return Constant(math.sin(phase))
+    sign = 1.0
+    if _is_negative(rest):
+        rest, sign = _negated(rest), -1.0
+    along, across = sign * math.cos(phase), math.sin(phase)
+    sine, cosine = Call(_SIN, (rest,)), Call(_COS, (rest,))
+    if abs(across) < _ROUNDING:
+        return round(along) * sine
+    if abs(along) < _ROUNDING:
+        return round(across) * cosine
+    return along * sine + across * cosine
+
+
 def _wave(angle: Expression, phase: float) -> Expression:
     """The sine of angle plus phase."""
-    rest, shift = _split(angle)
+    rest, shift = split_constant(angle)
     if rest is None:
         return Constant(math.sin(shift + phase))
     phase += shift
@@ -108,19 +148,25 @@ def _wave(angle: Expression, phase: float) -> Expression:
     return wave if sign > 0 else -wave
 
 
-def _split(angle: Expression) -> tuple[Expression | None, float]:
-    """An angle as something without, and a constant term."""
+def split_constant(angle: Expression) -> tuple[Expression | None, float]:
+    """An angle or exponent as something without a constant term, and that term.
+
+    Arguments:
+        angle: Any expression.
+    Returns:
+        The rest, or None if there is but the constant, and the constant.
+    """
     if isinstance(angle, Constant):
         return None, angle.value
     if isinstance(angle, Call) and angle.primitive in (ADD, SUB):
         left, right = angle.arguments
         sign = 1.0 if angle.primitive == ADD else -1.0
         if isinstance(right, Constant):
-            rest, shift = _split(left)
+            rest, shift = split_constant(left)
             return rest, shift + sign * right.value
         if isinstance(left, Constant):
             return (right if sign > 0 else -right), left.value
-        rest, shift = _split(left)
+        rest, shift = split_constant(left)
         if shift != 0 and rest is not None:
             return (rest + right if sign > 0 else rest - right), shift
     return angle, 0.0

@@ -4,12 +4,14 @@ from esr.finishing.elimination import Finished, eliminate_terms, elimination_pat
 from esr.finishing.finish import FinishedFront, finish_readings, is_exact, rounding_floor
 from esr.finishing.front import Candidate, choose, description_length, pareto_front
 from esr.finishing.ranking import promising_order
+from esr.finishing.selection import are_undecided, select_blocks
 from esr.finishing.snapping import snap_constants
 
 __all__ = [
     "Candidate",
     "Finished",
     "FinishedFront",
+    "are_undecided",
     "choose",
     "description_length",
     "eliminate_terms",
@@ -19,5 +21,6 @@ __all__ = [
     "pareto_front",
     "promising_order",
     "rounding_floor",
+    "select_blocks",
     "snap_constants",
 ]

@@ -8,19 +8,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from esr.equations import Expression, Primitive, double_angles, reduced_phases, simplify
+from esr.equations import (
+    Expression,
+    Primitive,
+    double_angles,
+    folded_exponents,
+    reduced_phases,
+    simplify,
+)
 from esr.finishing.elimination import elimination_path
 from esr.finishing.exchange import exchange_functions
-from esr.finishing.front import Candidate, choose, description_length, pareto_front
+from esr.finishing.front import (
+    MACHINE_PRECISION,
+    Candidate,
+    choose,
+    description_length,
+    pareto_front,
+)
+from esr.finishing.selection import are_undecided, select_blocks
 from esr.finishing.snapping import snap_constants
 from esr.problem import Problem
 
 __all__ = ["FinishedFront", "finish_readings", "is_exact", "rounding_floor"]
 
 _ROUNDING = 1e-7
-_MACHINE_PRECISION = 1e-26
 _LARGEST_READING = 400
 """Nodes of a reading that is worth simplifying."""
+_FEW_SAMPLES = 32
+"""Number of samples up to which equations are built up before any is cut down."""
 _BESIDE_THE_FRONT = 5
 """Candidates off the front whose constants are worth snapping."""
 _READING_SHARE = 0.7
@@ -54,10 +69,14 @@ def finish_readings(
     loses one term after another, constants refitted in float64. What is near the front of
     complexity against error also enters with snapped constants.
 
+    Of at most 32 samples, sums of the readings' building blocks are built up first, as
+    `select_blocks` says. If one is exact, or every reading has more constants than the samples
+    can decide (`are_undecided`), nothing is taken away from any reading.
+
     Arguments:
         readings: Equations of one output, as read from the most promising replicas, best first.
             Those too large to be worth the time, as before any pruning, are passed over, unless
-            all are: then the first stands as it is.
+            all are: then the first stands as it is. For their blocks size is no matter.
         training: Data to fit constants to, with one target.
         validation: Data to judge by, with the same variables.
         functions: Primitives of one argument that may be exchanged for each other.
@@ -73,7 +92,13 @@ def finish_readings(
     def left(share: float) -> float:
         return began + share * seconds - time.monotonic()
 
-    for reading in _distinct(readings):
+    settled = False
+    if len(target) <= _FEW_SAMPLES:
+        sums = select_blocks(readings, columns, target, seconds=left(_READING_SHARE))
+        candidates = [_judge(found, training, validation) for found in sums]
+        exact = any(is_exact(candidate, training) for candidate in candidates)
+        settled = exact or are_undecided(readings, len(target))
+    for reading in () if settled else _distinct(readings):
         for form in _forms(reading, columns, target, functions, left(_READING_SHARE)):
             path = elimination_path(form, columns, target, seconds=left(_READING_SHARE))
             candidates += [_judge(step.expression, training, validation) for step in path]
@@ -81,9 +106,10 @@ def finish_readings(
         if exact or (candidates and left(_READING_SHARE) < 0):
             break
     samples = len(validation.targets)
-    for candidate in _promising(candidates, samples, floor):
+    promising = _promising(candidates, samples, floor)
+    for candidate in promising[:1] if settled else promising:
         snapped = snap_constants(candidate.expression, columns, target, floor=floor)
-        candidates.append(_judge(simplify(reduced_phases(snapped)), training, validation))
+        candidates.append(_judge(_at_rest(snapped), training, validation))
         if left(1.0) < 0:
             break
     if not candidates:  # nothing small enough: the best reading stands as it is
@@ -121,6 +147,17 @@ def _forms(
     return list(forms.values())
 
 
+def _at_rest(expression: Expression) -> Expression:
+    """Simplified, with phases at rest, and what is added in an exponent merged with a factor."""
+    simple = simplify(reduced_phases(expression))
+    folded = folded_exponents(simple)
+    return simple if folded == simple else min(simple, simplify(folded), key=_complexity)
+
+
+def _complexity(expression: Expression) -> int:
+    return expression.complexity
+
+
 def _promising(candidates: Sequence[Candidate], samples: int, floor: float) -> list[Candidate]:
     """The shortest descriptions, and then the rest of the front."""
     front = pareto_front(candidates)
@@ -134,7 +171,7 @@ def is_exact(candidate: Candidate, training: Problem) -> bool:
     Equations that merely look alike do not get there, and data with noise have no such equation.
     """
     size = float(training.targets.double().square().mean())
-    return candidate.training_error <= _MACHINE_PRECISION * size
+    return candidate.training_error <= MACHINE_PRECISION * size
 
 
 def rounding_floor(target: Tensor) -> float:

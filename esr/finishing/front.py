@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from esr.equations import Expression
 from esr.errors import DataError
 
-__all__ = ["Candidate", "choose", "description_length", "pareto_front"]
+__all__ = ["MACHINE_PRECISION", "Candidate", "choose", "description_length", "pareto_front"]
+
+MACHINE_PRECISION = 1e-26
+"""Share of the target's mean square that an exact equation may miss by rounding."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from experiments.tasks.meta_measures import (
     own_errors,
     predictions,
 )
+from experiments.tasks.meta_symbolic import Laws, Symbolic, exact_support, laws_found
 from experiments.tasks.meta_table import adaptation_curves, summary_rows, yardstick_metrics
 from experiments.tasks.meta_yardsticks import Scratch, yardstick_errors
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
@@ -56,6 +57,7 @@ class Meta:
         episodes: Sizes of a batch.
         learner: Its step sizes while meta-learning.
         evaluation: What is measured in the end.
+        symbolic: How it is measured how often the true equation is found.
     """
 
     callbacks: Sequence[Callback[Episodes]] = ()
@@ -68,11 +70,13 @@ class Meta:
         episodes: EpisodeSizes | None = None,
         learner: LearnerSettings | None = None,
         evaluation: Evaluation | None = None,
+        symbolic: Symbolic | None = None,
     ) -> None:
         self.phases, self.family, self.scratch = dict(phases), family, scratch
         self.episodes = episodes if episodes is not None else EpisodeSizes()
         self.learner = learner if learner is not None else LearnerSettings()
         self.evaluation = evaluation if evaluation is not None else Evaluation()
+        self.symbolic = symbolic if symbolic is not None else Symbolic()
 
     def prepare(self, streams: RandomStreams, device: torch.device) -> None:
         """Make sure that the family is finite, and draw validation and test functions."""
@@ -134,13 +138,15 @@ class Meta:
         if beside is not None:
             theirs = beside.metrics(evaluation)
             metrics |= {f"reference_{name}": value for name, value in theirs.items()}
+        laws = self._laws(learner.model, findings.replica)
+        metrics |= laws.metrics()
         zero = {domain: zero_errors(episodes) for domain, episodes in self.tests.items()}
         figures = {"curves": draw_curves(findings, zero)}
         if len(self.family.variables) == 1:
             figures["adaptation"] = self._adaptation_figure(learner.model, findings)
         return Conclusion(
             metrics,
-            summary=summary_rows(findings, evaluation, yardsticks, beside),
+            summary=[*summary_rows(findings, evaluation, yardsticks, beside), *laws.rows()],
             figures=figures,
             curves=adaptation_curves(findings),
             models={FILE: (learner.model, findings.replica)},
@@ -155,6 +161,24 @@ class Meta:
             self.evaluation,
             generator=self._generator(),
         )
+
+    def _laws(self, model: FunctionModel, replica: int) -> Laws:
+        """Which laws of the first test functions in domain the adapted replica becomes."""
+        functions, count = self.functions["in"], self.symbolic.functions
+        kinds = functions.kinds[:count].cpu()
+        if not isinstance(model, SymbolicModel) or not len(kinds):
+            return Laws({}, kinds, self.family.names)
+        support = exact_support(functions, self.tests["in"].support)
+        found = laws_found(
+            model,
+            replica,
+            functions.expressions()[:count],
+            Batch(*(tensor[:count] for tensor in support)),
+            self.symbolic,
+            variables=self.family.variables,
+            generator=self._generator(),
+        )
+        return Laws(found, kinds, self.family.names)
 
     def _adaptation_figure(self, model: FunctionModel, findings: Findings) -> Figure:
         ((variable, (low, high)),) = self.family.ranges.items()

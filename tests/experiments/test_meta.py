@@ -46,6 +46,7 @@ SMALL = [
     "task.evaluation.few=2",
     "task.evaluation.rates=[0.01,0.1]",
     "task.evaluation.many=4",
+    "task.symbolic.functions=0",
 ]
 SCRATCH = [
     "task.scratch.attempts=2",
@@ -340,3 +341,14 @@ def test_the_basis_has_each_variable_and_products_of_two() -> None:
 def test_a_wrong_size_is_refused(make: partial[object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         make()
+
+
+@pytest.mark.slow
+def test_a_run_tells_how_many_laws_it_found(tmp_path: Path) -> None:
+    laws = ["task.symbolic.functions=2", "task.symbolic.steps=[0,2]", "task.episodes.support=10"]
+    status, printed = run(tmp_path, *SMALL, *laws, UNITS, "objective=none")
+    assert status is None
+    metrics = record(run_folders(tmp_path)[0])["metrics"]
+    assert metrics["laws_0"] in (0, 0.5, 1)
+    assert metrics["laws_2"] in (0, 0.5, 1)
+    assert "laws found after 2 steps of Adam" in printed

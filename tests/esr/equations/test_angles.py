@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esr.equations import Expression, simplify
-from esr.equations.angles import double_angles, reduced_phases
+from esr.equations.angles import double_angles, reduced_phases, spread_phases
 
 X = torch.linspace(-2, 2, 41, dtype=torch.float64)
 PI = math.pi
@@ -66,3 +66,24 @@ def test_phases_shrink_to_a_quarter_turn() -> None:
     for shift in (-30.1, -2.0, 1.6, 3.0, 100.0):
         constants = reduced_phases(Expression.parse(f"sin(x + ({shift}))")).constants
         assert all(abs(value) <= PI / 2 for value in constants)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("sin(3.993*x - 0.6224)", "sin(3.993*x + 5.6607853071796)"),
+        ("2*sin(x + 0.3)", "-2*sin(x + 3.4415926535898)"),
+        ("cos(2*x - 1)", "sin(2*x + 0.5707963267949)"),
+        ("sin(1 - x)", "cos(x + 0.5707963267949)"),
+        ("sqrt(2)*sin(x + 0.25*pi)", "sin(x) + cos(x)"),
+    ],
+)
+def test_one_wave_has_one_spread_form(first: str, second: str) -> None:
+    forms = [simplify(spread_phases(Expression.parse(text))) for text in (first, second)]
+    assert f"{forms[0]:.8f}" == f"{forms[1]:.8f}"
+
+
+def test_spreading_keeps_values() -> None:
+    expression = Expression.parse("x*sin(2*x - 30.1)**2 - cos(1 - sin(x + 4))")
+    values = spread_phases(expression).evaluate({"x": X})
+    torch.testing.assert_close(values, expression.evaluate({"x": X}), rtol=0, atol=4e-9)
