@@ -35,7 +35,7 @@ class Symbolic:
     """
 
     functions: int = 20
-    steps: Sequence[int] = (0, 5, 25, 125)
+    steps: Sequence[int] = (5, 25)
     rate: float = 0.01
     structure: float = 0.0
     seconds: float = 10.0
