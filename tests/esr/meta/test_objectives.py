@@ -1,5 +1,6 @@
 """Meta-learning objectives against plain loops over functions, in float64."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -230,6 +231,9 @@ def test_a_query_error_beyond_the_limit_gives_no_gradient() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="steps must be at least 1"):
         InnerLoop(steps=0)
+    for wrong in ({"steps": 2.5}, {"steps": True}, {"clip_norm": "1"}, {"structure": math.inf}):
+        with pytest.raises(ConfigurationError, match="but they are"):
+            InnerLoop(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="step size must be positive"):
         Learner(make(), rate=0.0)
     with pytest.raises(ConfigurationError, match="query_limit must be positive"):
