@@ -13,6 +13,7 @@ from torch.optim import SGD, Adam
 from esr.errors import ConfigurationError
 from esr.meta import (
     Adaptation,
+    Copies,
     Episodes,
     ErrorSummary,
     InnerLoop,
@@ -233,7 +234,8 @@ def own_errors(
     Returns:
         Mean squared errors `(R, K)`; infinite where one is not finite.
     """
-    copies = learner.copies(episodes.functions)
+    # fresh copies, as those of training remember what was wanted of them, which changes rounding
+    copies = Copies(learner.model, episodes.functions)
     rates = {name: rate.detach() for name, rate in learner.rates.of_copies(copies.count).items()}
     with _acting_as_trained(learner):
         adapted = InnerLoop(steps).adapt(
