@@ -12,6 +12,7 @@ __all__ = ["autograd_is_plain", "with_closed_gradient"]
 Closed = Callable[[Sequence[Tensor]], tuple[Tensor, Sequence[Tensor]]]
 Composed = Callable[[Sequence[Tensor]], Tensor]
 HessianProduct = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor]]
+Retake = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor]]
 
 
 def autograd_is_plain(*tensors: Tensor) -> bool:
@@ -36,6 +37,7 @@ def with_closed_gradient(
     composed: Composed,
     tensors: Sequence[Tensor],
     hessian_product: HessianProduct | None = None,
+    retake: Retake | None = None,
 ) -> Tensor:
     """A function of each replica, `(R,)`, with its gradient found along with its value.
 
@@ -48,8 +50,12 @@ def with_closed_gradient(
         hessian_product: Gives, for tensors and one vector of each one's shape, how the
             derivatives change along the vectors, likewise without recording. Second derivatives
             are then found with it, and only those beyond with `composed`.
+        retake: Gives the derivatives that take the place of those of `closed` where second
+            derivatives turn out to be wanted, for tensors and the derivatives there are. Where
+            `closed` rounds as what was wanted before makes it, this can make results independent
+            of that.
     """
-    form = _Form(closed, composed, hessian_product)
+    form = _Form(closed, composed, hessian_product, retake)
     value: Tensor = _ClosedGradient.apply(form, *tensors)  # type: ignore[no-untyped-call]
     return value
 
@@ -61,6 +67,7 @@ class _Form:
     closed: Closed
     composed: Composed
     hessian_product: HessianProduct | None
+    retake: Retake | None
 
     def slopes(self, slope: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """The derivatives of the value times its slope `(R,)` by ordinary operations, recorded;
@@ -92,6 +99,9 @@ class _ClosedGradient(torch.autograd.Function):
         tensors: tuple[Tensor, ...] = ctx.saved_tensors  # type: ignore[attr-defined]
         if form.hessian_product is None:
             return None, *form.slopes(slopes[0], tensors)
+        if form.retake is not None:
+            with torch.no_grad():
+                gradients = form.retake(tensors, gradients)
         return None, *_ClosedSlopes.apply(form, gradients, slopes[0], *tensors)  # type: ignore[no-untyped-call]
 
 

@@ -151,6 +151,13 @@ class FunctionModel(EnergyModel[Batch]):
         model says otherwise."""
         return ()
 
+    @property
+    def decides(self) -> bool:
+        """Whether evaluation mode settles choices that training mode has relaxed, so that it is
+        another function and not the same without noise; what gradient steps achieve is then seen
+        in training mode."""
+        return False
+
     def repeated(self, copies: int) -> Self:
         """A model of R times `copies` replicas: copy k of replica r is replica r * copies + k.
 

@@ -66,6 +66,7 @@ def run(config: DictConfig) -> bool:
         ValueError: If a setting or the data cannot be used; nothing has been trained then.
     """
     place = _place(config)
+    _check_complete(config)
     streams = RandomStreams(config.seed, place.device)
     torch.set_num_threads(_at_least_one("threads", config.threads))
     task: Task[object] = instantiate(config.task, _convert_="all")
@@ -174,6 +175,14 @@ def _place(config: DictConfig) -> Place:
     in_order = reversed(choices.items())  # Hydra has the groups listed last first
     own = {name: str(choice) for name, choice in in_order if _is_own_group(name)}
     return Place(folder, device, Console(), task, model, reference, own, start)
+
+
+def _check_complete(config: DictConfig) -> None:
+    """Refuse a configuration in which a value that has no default was not given."""
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise ConfigurationError(
+            f"{' and '.join(missing)} has no default; give it as {missing[0]}=VALUE"
+        )
 
 
 def _is_own_group(name: str) -> bool:

@@ -65,7 +65,9 @@ class FusedMisfit:
         """The misfit of each replica, `(R,)`, differentiable in the weights.
 
         Where second derivatives are wanted of one batch, the work they need is kept for all
-        further batches of its shape.
+        further batches of its shape. The first one's gradient is then taken again, as theirs
+        will be: two ways of finding it round differently, and a run that was interrupted and
+        goes on must not differ from one that was not.
 
         Arguments:
             weights: The acting weights of each layer, `(R, out, in + 1)`.
@@ -74,6 +76,7 @@ class FusedMisfit:
         """
         shape = (weights[0].shape[0], batch.inputs.shape)
         work: Work | None = None
+        again: Sequence[Tensor] | None = None
 
         def closed(tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
             nonlocal work
@@ -82,12 +85,18 @@ class FusedMisfit:
             misfit, gradients, work = self._curved.with_gradients(tensors, batch)
             return misfit, gradients
 
+        def retake(tensors: Sequence[Tensor], gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+            nonlocal work, again
+            if work is None:
+                self._bent.get(shape, lambda: True)
+                _, again, work = self._curved.with_gradients(tensors, batch)
+            return gradients if again is None else again
+
         def product(tensors: Sequence[Tensor], vectors: Sequence[Tensor]) -> Sequence[Tensor]:
-            self._bent.get(shape, lambda: True)
             return self._curved.product(tensors, batch, vectors, work)
 
         return with_closed_gradient(
-            closed, lambda tensors: compose(tensors, batch), weights, product
+            closed, lambda tensors: compose(tensors, batch), weights, product, retake
         )
 
     def with_gradients(

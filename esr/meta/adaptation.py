@@ -71,9 +71,10 @@ def adapted_copies(
 ) -> Iterator[FunctionModel]:
     """Fresh copies of a model after 0, 1, 2, ... steps, without end: always the same object.
 
-    All copies are one model; it is in evaluation mode when it is handed out and in training mode
-    in its steps, and must be used before the next one. A copy whose energy or gradient is not
-    finite gets no gradient in that step. The given model is not changed.
+    All copies are one model; it must be used before the next one. It is in training mode in its
+    steps. It is handed out in evaluation mode, unless this makes it another function than the one
+    that took the steps (`decides`). A copy whose energy or gradient is not finite gets no
+    gradient in that step. The given model is not changed.
 
     Arguments:
         model: The start of all copies, R replicas.
@@ -96,7 +97,7 @@ def adapted_copies(
     optimizer = adaptation.optimizer(moving)
     set_rate(optimizer, adaptation.rate)
     while True:
-        yield copies.eval()
+        yield copies.train(copies.decides)
         _step(copies.train(), batch, adaptation, optimizer, moving, generator)
 
 
@@ -117,8 +118,8 @@ def adaptation_errors(
         steps: Numbers of steps, at least one, each at least 0, in any order.
         generator: Feeds relaxed choices while adapting.
     Returns:
-        Mean squared errors in evaluation mode, `(len(steps), R, K)`, in units of the squared
-        target; infinite where one is not finite.
+        Mean squared errors, in the mode in which `adapted_copies` hands out the copies,
+        `(len(steps), R, K)`, in units of the squared target; infinite where one is not finite.
     Raises:
         ConfigurationError: If there is no number of steps, or one is negative.
         DataError: If the support points are not `(K, N, *)`.
@@ -132,7 +133,8 @@ def adaptation_errors(
     walk = adapted_copies(model, episodes.support, adaptation, generator=generator)
     for step, copies in zip(range(max(steps) + 1), walk, strict=False):
         if step in steps:
-            after[step] = errors_on(copies, query).view(model.replicas, episodes.functions)
+            errors = errors_on(copies, query, generator=generator)
+            after[step] = errors.view(model.replicas, episodes.functions)
     return torch.stack([after[step] for step in steps])
 
 
@@ -176,9 +178,10 @@ def tuned(
 
 
 @torch.no_grad()
-def errors_on(model: FunctionModel, batch: Batch) -> Tensor:
+def errors_on(model: FunctionModel, batch: Batch, *, generator: Generator | None = None) -> Tensor:
     """Mean squared error of each replica, `(R,)`; infinite where it is not finite."""
-    error = mean_squared_error(model(batch.inputs), batch.targets, (1, 2))
+    outputs = model.draw(generator=generator)(batch.inputs)
+    error = mean_squared_error(outputs, batch.targets, (1, 2))
     return torch.where(error.isfinite(), error, torch.inf)
 
 

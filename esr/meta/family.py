@@ -108,9 +108,8 @@ class Family:
         device = generator.device if generator is not None else None
         size = (count, samples, len(self.variables))
         unit = torch.rand(size, generator=generator, dtype=dtype, device=device)
-        low, high = self._limits
-        margin = (wider - 1) * (high - low) / 2
-        return torch.lerp((low - margin).to(unit), (high + margin).to(unit), unit)
+        low, high = self._widened(wider)
+        return torch.lerp(low.to(unit), high.to(unit), unit)
 
     def check(
         self, *, generator: Generator | None, functions: int = 100, wider: float = 1.0
@@ -119,7 +118,9 @@ class Family:
 
         Arguments:
             generator: Source of the draws.
-            functions: How many to draw of each member, at 100 points each.
+            functions: How many to draw of each member, at 100 points each that are drawn, and at
+                the ends, the middle and other regular places of the ranges, zero among them if
+                a range contains it.
             wider: As `points` takes it.
         Raises:
             DataError: If a value is NaN or infinite; it names the member and the numbers.
@@ -129,6 +130,8 @@ class Family:
         for shifted in (False, True)[: 1 + self.has_shift]:
             drawn = self._of_kinds(kinds, generator, shifted=shifted)
             inputs = self.points(drawn.count, 100, generator=generator, wider=wider)
+            regular = self._regular_points(wider).to(inputs).expand(drawn.count, -1, -1)
+            inputs = torch.cat([inputs, regular], dim=1)
             bad = (~drawn.evaluate(inputs).isfinite()).nonzero()
             if len(bad):
                 function, point, _ = bad[0].tolist()
@@ -139,6 +142,24 @@ class Family:
                     f"{_listed(place)}{' with ' + _listed(numbers) if numbers else ''}"
                     f"{', out of domain' if shifted else ''}; choose other ranges"
                 )
+
+    def _widened(self, wider: float) -> tuple[Tensor, Tensor]:
+        """The ends of the ranges, `(D,)` each, grown around their centres."""
+        low, high = self._limits
+        margin = (wider - 1) * (high - low) / 2
+        return low - margin, high + margin
+
+    def _regular_points(self, wider: float) -> Tensor:
+        """Places where formulas tend to break, the same for each variable or for one at a time
+        with the others in the middle: `(G, D)`."""
+        low, high = self._widened(wider)
+        shares = torch.linspace(0, 1, 21, dtype=torch.float64)[:, None]
+        diagonal = low + shares * (high - low)  # (21, D)
+        zero = torch.zeros_like(low).clamp(low, high)
+        places = torch.cat([diagonal, zero[None]])  # (22, D)
+        one = torch.eye(len(low), dtype=torch.bool)[:, None]
+        axes = torch.where(one, places, (low + high) / 2)  # (D, 22, D)
+        return torch.cat([places, axes.flatten(0, 1)])
 
     def _kinds(self, count: int, generator: Generator | None) -> Tensor:
         """The member of each function, `(K,)`."""

@@ -1,5 +1,6 @@
 """The inner loop: gradient steps of all copies at once, with the graph kept if it is wanted."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,11 +48,19 @@ class InnerLoop:
     structure: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.clip_norm > 0 or not self.structure >= 0:
+        given = (self.steps, self.clip_norm, self.structure)
+        numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in given)
+        whole = isinstance(self.steps, int)
+        if (
+            not (numbers and whole)
+            or self.steps < 1
+            or not self.clip_norm > 0
+            or not 0 <= self.structure < math.inf
+        ):
             raise ConfigurationError(
-                "an inner loop's steps must be at least 1, its clip_norm positive and its "
-                f"structure at least 0, but they are {self.steps}, {self.clip_norm} and "
-                f"{self.structure}"
+                "an inner loop's steps must be at least 1 and whole, its clip_norm positive and "
+                "its structure at least 0, but they are "
+                f"{self.steps!r}, {self.clip_norm!r} and {self.structure!r}"
             )
 
     def adapt(

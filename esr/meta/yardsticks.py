@@ -12,7 +12,7 @@ from esr.meta.episodes import Episodes, tiled
 from esr.metrics import mean_squared_error
 from esr.models import Batch, Energy, FunctionModel
 from esr.random import RandomStreams
-from esr.training import Phase, Progress, Trainer
+from esr.training import Callback, Phase, Progress, Trainer
 
 __all__ = ["BASIS", "RIDGES", "least_squares_errors", "scratch_errors", "zero_errors"]
 
@@ -89,6 +89,7 @@ def scratch_errors(
     streams: RandomStreams,
     make_trainer: Callable[[Mapping[str, Phase]], Trainer] = Trainer,
     structure: float = 0.1,
+    callbacks: Sequence[Callback[Batch]] = (),
 ) -> Tensor:
     """Query error of models trained from scratch on each function's support points.
 
@@ -104,6 +105,7 @@ def scratch_errors(
         streams: `init` feeds the first draw; the others are the trainer's.
         make_trainer: Makes the trainer from the phases.
         structure: Factor on the price in the choice of the attempt, at least 0.
+        callbacks: Hear of the training's progress.
     Returns:
         Mean squared errors in evaluation mode, `(K,)`; infinite where one is not finite.
     Raises:
@@ -122,7 +124,7 @@ def scratch_errors(
         replicas=len(support.inputs),
         generator=streams["init"],
     ).to(support.inputs)
-    result = make_trainer(phases).fit(model, _Unchanging(support), streams)
+    result = make_trainer(phases).fit(model, _Unchanging(support), streams, callbacks=callbacks)
     if result.interrupted:
         raise KeyboardInterrupt
     known = Energy(errors_on(model, support), model.structure().detach()).per_replica(structure)

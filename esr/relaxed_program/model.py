@@ -89,6 +89,11 @@ class RelaxedProgram(SymbolicModel):
         """The readout's weights."""
         return ("constants.readout",)
 
+    @property
+    def decides(self) -> bool:
+        """Always: a made choice is another function than a relaxed one."""
+        return True
+
     def draw(self, *, generator: Generator | None = None) -> Callable[[Tensor], Tensor]:
         """The program with its choices relaxed (in training mode) or made."""
         constants = self.constants.acting()

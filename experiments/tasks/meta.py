@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
+from esr.errors import ConfigurationError
 from esr.meta import Episodes, Family, Learner, zero_errors
 from esr.models import Batch, EnergyModel, FunctionModel, SymbolicModel
 from esr.random import RandomStreams
@@ -18,11 +19,17 @@ from experiments.tasks.meta_measures import (
     Evaluation,
     Findings,
     evaluate,
+    is_positive,
     own_errors,
     predictions,
 )
 from experiments.tasks.meta_symbolic import Laws, Symbolic, exact_support, laws_found
-from experiments.tasks.meta_table import adaptation_curves, summary_rows, yardstick_metrics
+from experiments.tasks.meta_table import (
+    adaptation_curves,
+    summary_rows,
+    tally_rows,
+    yardstick_metrics,
+)
 from experiments.tasks.meta_yardsticks import Scratch, yardstick_errors
 from experiments.tasks.task import Conclusion, Contender, ModelFactory
 
@@ -38,11 +45,28 @@ POINTS = 201
 
 @dataclass(frozen=True)
 class LearnerSettings:
-    """The inner step sizes, as `Learner` takes them."""
+    """The inner step sizes, as `Learner` takes them.
+
+    Raises:
+        ConfigurationError: If the rate is not a positive number or a switch is neither true nor
+            false.
+    """
 
     rate: float = 0.01
     learn_rate: bool = False
     rate_of_each_weight: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_positive(self.rate):
+            raise ConfigurationError(
+                f"task.learner.rate must be a positive number, but is {self.rate!r}"
+            )
+        for name in ("learn_rate", "rate_of_each_weight"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigurationError(
+                    f"task.learner.{name} must be true or false, but is {value!r}"
+                )
 
 
 class Meta:
@@ -134,7 +158,8 @@ class Meta:
         findings = self._findings(found)
         beside = self._findings(reference) if reference is not None else None
         yardsticks = yardstick_errors(self.tests, self.scratch, self._seed)
-        metrics = findings.metrics(evaluation) | yardstick_metrics(yardsticks)
+        tallies = {n: float(shares[findings.replica]) for n, shares in learner.tallies().items()}
+        metrics = findings.metrics(evaluation) | yardstick_metrics(yardsticks) | tallies
         if beside is not None:
             theirs = beside.metrics(evaluation)
             metrics |= {f"reference_{name}": value for name, value in theirs.items()}
@@ -146,7 +171,11 @@ class Meta:
             figures["adaptation"] = self._adaptation_figure(learner.model, findings)
         return Conclusion(
             metrics,
-            summary=[*summary_rows(findings, evaluation, yardsticks, beside), *laws.rows()],
+            summary=[
+                *summary_rows(findings, evaluation, yardsticks, beside),
+                *laws.rows(),
+                *tally_rows(tallies),
+            ],
             figures=figures,
             curves=adaptation_curves(findings),
             models={FILE: (learner.model, findings.replica)},

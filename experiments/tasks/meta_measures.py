@@ -1,6 +1,8 @@
 """How well a learner adapts: one measure for every objective, on functions it has not seen."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -11,6 +13,7 @@ from torch.optim import SGD, Adam
 from esr.errors import ConfigurationError
 from esr.meta import (
     Adaptation,
+    Copies,
     Episodes,
     ErrorSummary,
     InnerLoop,
@@ -21,7 +24,15 @@ from esr.meta import (
 )
 from esr.models import Batch, FunctionModel
 
-__all__ = ["Curve", "Evaluation", "Findings", "evaluate", "own_errors", "predictions"]
+__all__ = [
+    "Curve",
+    "Evaluation",
+    "Findings",
+    "evaluate",
+    "is_positive",
+    "own_errors",
+    "predictions",
+]
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,15 @@ class Evaluation:
                 raise ConfigurationError(
                     f"task.evaluation.{name} must be an integer of at least 1, but is {value!r}"
                 )
-        if not self.rates or not min(self.rates) > 0 or not self.many_rate > 0:
+        listed = isinstance(self.rates, Sequence) and not isinstance(self.rates, str)
+        if not listed or not self.rates or not all(map(is_positive, self.rates)):
             raise ConfigurationError(
-                "task.evaluation.rates must hold at least one number, and they and many_rate must "
-                f"be positive, but they are {list(self.rates)} and {self.many_rate}"
+                "task.evaluation.rates must be a list of at least one positive number, such as "
+                f"[0.01,0.1], but is {self.rates!r}"
+            )
+        if not is_positive(self.many_rate):
+            raise ConfigurationError(
+                f"task.evaluation.many_rate must be a positive number, but is {self.many_rate!r}"
             )
 
     def few_steps(self, rate: float) -> Adaptation:
@@ -78,6 +94,13 @@ class Evaluation:
         """The numbers of steps of Adam at which to look: about as many in each doubling."""
         powers = [2**exponent for exponent in range(self.many.bit_length())]
         return sorted({0, *(n for n in powers if n < self.many), self.many})
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is a positive finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -112,6 +135,8 @@ class Findings:
         few: For each domain the errors under gradient descent.
         many: The same under Adam.
         own: After the first few steps with the learnt step sizes, if there are any, `(R, K)`.
+        common_rate: Step size chosen for the mean over all active replicas.
+        common: For each domain the errors after the first few steps of that size, `(R, K)`.
     """
 
     rate: float
@@ -120,6 +145,8 @@ class Findings:
     few: Mapping[str, Curve]
     many: Mapping[str, Curve]
     own: Mapping[str, Tensor]
+    common_rate: float
+    common: Mapping[str, Tensor]
 
     def table(self, evaluation: Evaluation) -> dict[str, dict[str, Tensor]]:
         """The errors that are worth a name, then domain, to `(R, K)`."""
@@ -134,14 +161,18 @@ class Findings:
         return found
 
     def metrics(self, evaluation: Evaluation) -> dict[str, float]:
-        """Means, medians and quartiles of the chosen replica, and means over all replicas."""
+        """Means, medians and quartiles of the chosen replica; and of all replicas together after
+        the first few steps, for what any one of them is worth without a choice."""
         metrics = {"rate": self.rate, "replica": float(self.replica)}
+        metrics["rate_of_replicas"] = self.common_rate
         for name, domains in self.table(evaluation).items():
             for domain, errors in domains.items():
                 prefix = f"{domain}_{name}"
                 metrics |= ErrorSummary.of(errors[self.replica]).metrics(prefix)
-                everyone = ErrorSummary.of(errors[self.active].flatten())
-                metrics[f"{prefix}_mean_of_replicas"] = everyone.mean
+        for domain, errors in self.common.items():
+            everyone = ErrorSummary.of(errors[self.active].flatten())
+            metrics[f"{domain}_{evaluation.few}_mean_of_replicas"] = everyone.mean
+            metrics[f"{domain}_{evaluation.few}_median_of_replicas"] = everyone.median
         return metrics
 
 
@@ -173,6 +204,8 @@ def evaluate(
         place, replica = divmod(int(errors.argmin()), model.replicas)
         rate = evaluation.rates[place]
     few = replace(few, rate=rate)
+    together = best.errors[:, active.to(best.errors.device)].mean(1)
+    common_rate = evaluation.rates[int(together.argmin())]
 
     def curves(adaptation: Adaptation, steps: Sequence[int]) -> dict[str, Curve]:
         return {
@@ -194,6 +227,11 @@ def evaluate(
             for name, test in tests.items()
             if learnt
         },
+        common_rate=common_rate,
+        common={
+            name: curve.after(evaluation.few)
+            for name, curve in curves(replace(few, rate=common_rate), [evaluation.few]).items()
+        },
     )
 
 
@@ -203,25 +241,36 @@ def own_errors(
     """Query error after a few steps with the learner's own step sizes, as training has them.
 
     Arguments:
-        learner: R replicas.
+        learner: R replicas; all is done in its present mode, or in training mode if evaluation
+            mode makes it another function (`decides`).
         episodes: K functions.
         steps: At least 1.
-        generator: Feeds relaxed choices if the learner is in training mode.
+        generator: Feeds relaxed choices in training mode.
     Returns:
         Mean squared errors `(R, K)`; infinite where one is not finite.
     """
-    copies = learner.copies(episodes.functions)
-    adapted = InnerLoop(steps).adapt(
-        copies,
-        {name: rate.detach() for name, rate in learner.rates.of_copies(copies.count).items()},
-        episodes.support,
-        second_order=False,
-        generator=generator,
-    )
-    with torch.no_grad():
-        error = copies.energy(adapted.parameters, episodes.query, generator=generator).data
+    # fresh copies, as those of training remember what was wanted of them, which changes rounding
+    copies = Copies(learner.model, episodes.functions)
+    rates = {name: rate.detach() for name, rate in learner.rates.of_copies(copies.count).items()}
+    with _acting_as_trained(learner):
+        adapted = InnerLoop(steps).adapt(
+            copies, rates, episodes.support, second_order=False, generator=generator
+        )
+        with torch.no_grad():
+            error = copies.energy(adapted.parameters, episodes.query, generator=generator).data
     error = torch.where(error.isfinite(), error, torch.inf)
     return error.view(learner.replicas, copies.count)
+
+
+@contextmanager
+def _acting_as_trained(learner: Learner) -> Iterator[None]:
+    """Have the learner's model in training mode if evaluation mode makes it another function."""
+    model, before = learner.model, learner.model.training
+    model.train(before or model.decides)
+    try:
+        yield
+    finally:
+        model.train(before)
 
 
 @torch.no_grad()
@@ -255,6 +304,7 @@ def predictions(
     found = {}
     for name, (adaptation, steps) in stages.items():
         walk = adapted_copies(model, support, adaptation, generator=generator)
-        values = next(islice(walk, steps, None))(inputs)  # (R K, G, 1)
+        copies = next(islice(walk, steps, None))
+        values = copies.draw(generator=generator)(inputs)  # (R K, G, 1)
         found[name] = values.view(model.replicas, -1, len(inputs))[findings.replica]
     return found

@@ -8,13 +8,16 @@ from esr.meta import ErrorSummary
 from experiments.tasks.meta_figure import DOMAINS
 from experiments.tasks.meta_measures import Evaluation, Findings
 
-__all__ = ["adaptation_curves", "summary_rows", "yardstick_metrics"]
+__all__ = ["adaptation_curves", "summary_rows", "tally_rows", "yardstick_metrics"]
 
 YARDSTICKS = {
     "zero": "zero predictor",
     "least_squares": "least squares on a fixed basis",
     "scratch": "trained from scratch",
 }
+TALLIES = {"inner_clip": "inner steps clipped", "query_limit": "query errors over the limit"}
+TALLY_SHOWN = 0.01
+"""Share above which the closing table mentions a tally."""
 WIDTH = 20
 
 Errors = Mapping[str, Mapping[str, Tensor]]
@@ -28,6 +31,17 @@ def yardstick_metrics(yardsticks: Errors) -> dict[str, float]:
         for domain, errors in domains.items():
             metrics |= ErrorSummary.of(errors).metrics(f"{domain}_{name}")
     return metrics
+
+
+def tally_rows(tallies: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Rows of the shares above 1% of what was clipped and limited while meta-training.
+
+    Arguments:
+        tallies: Of the chosen replica, as `Learner.tallies` names them.
+    """
+    return [
+        (TALLIES[name], f"{share:.0%}") for name, share in tallies.items() if share > TALLY_SHOWN
+    ]
 
 
 def summary_rows(

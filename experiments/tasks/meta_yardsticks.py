@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from esr.equations import Expression
@@ -15,6 +16,7 @@ from esr.meta.yardsticks import BASIS
 from esr.models import Batch
 from esr.random import RandomStreams
 from esr.training import Phase
+from experiments.console import progress_display
 from experiments.tasks.task import ModelFactory
 
 __all__ = ["Scratch", "fixed_basis", "yardstick_errors"]
@@ -44,9 +46,12 @@ class Scratch:
             )
 
     def errors(self, episodes: Episodes, seed: int) -> Tensor:
-        """Query error of each function, `(K,)`."""
+        """Query error of each function, `(K,)`; training shows its progress."""
         streams = RandomStreams(seed, episodes.support.inputs.device)
-        return scratch_errors(self.model, episodes, self.phases, self.attempts, streams)
+        display = progress_display(Console(), "yardstick from scratch")
+        return scratch_errors(
+            self.model, episodes, self.phases, self.attempts, streams, callbacks=[display]
+        )
 
 
 def yardstick_errors(

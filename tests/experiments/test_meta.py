@@ -18,9 +18,18 @@ from baselines.eql import EQL
 from baselines.relu import ReLUNetwork
 from esr.errors import ConfigurationError
 from esr.initialisation import load_initialisation, read_note
-from esr.meta import MAML, Episodes, Family, Learner, adaptation_errors, single_family
+from esr.meta import (
+    MAML,
+    Episodes,
+    Family,
+    InnerLoop,
+    Learner,
+    adaptation_errors,
+    single_family,
+)
 from esr.models import EnergyModel
 from esr.random import RandomStreams
+from esr.relaxed_program import RelaxedProgram, Slots
 from esr.structure import RelaxedL0
 from esr.training import Checkpoint, Phase, Progress, Trainer
 from experiments.report import read_records, task_table
@@ -65,9 +74,10 @@ def record(folder: Path) -> dict[str, dict[str, float]]:
 
 def metric_names(*domains: str) -> set[str]:
     adapted = {f"{d}_{n}_{s}" for d in domains for n in STEPS for s in SUMMARIES}
-    adapted |= {f"{d}_{n}_mean_of_replicas" for d in domains for n in STEPS}
+    adapted |= {f"{d}_2_{s}_of_replicas" for d in domains for s in ("mean", "median")}
     beside = {f"{d}_{n}_{s}" for d in domains for n in YARDSTICKS for s in SUMMARIES}
-    return adapted | beside | {"rate", "replica", "diverged", "clipped"}
+    counted = {"diverged", "clipped", "inner_clip", "query_limit"}
+    return adapted | beside | counted | {"rate", "rate_of_replicas", "replica"}
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +105,7 @@ def test_a_sweep_over_objectives_leaves_comparable_records(
     assert first["in_2_mean"] != second["in_2_mean"]
     for line in ("before", "after 2 steps", "out of domain", "zero predictor", "model.init="):
         assert line in printed, line
+    assert "yardstick from scratch: 8/8 fine_tune" in printed
 
 
 def test_event_files_have_the_same_tags_whatever_the_objective(
@@ -276,7 +287,7 @@ def test_a_replica_that_did_not_train_to_the_end_is_not_chosen() -> None:
     second = choose(active=others)
     assert second.replica != best
     metrics = second.metrics(EVALUATION)
-    mean = second.few["in"].after(2)[others].mean()
+    mean = second.common["in"][others].mean()
     assert metrics["in_2_mean_of_replicas"] == pytest.approx(float(mean), rel=1e-6)  # of float32
 
 
@@ -298,6 +309,41 @@ def test_learnt_step_sizes_are_measured_beside_the_chosen_one() -> None:
     found = rows.metrics["out_2_own_rates_mean"]
     assert found == pytest.approx(float(own[replica].mean()), rel=1e-6)  # of float32
     assert "after 2, learnt sizes" in dict(rows.summary)
+
+
+def test_the_table_tells_what_the_inner_clip_and_the_query_limit_did() -> None:
+    task, learner = task_of()
+    assert isinstance(learner, Learner)
+    everyone = torch.ones(3, dtype=torch.bool)
+    labels = ("inner steps clipped", "query errors over the limit")
+    quiet = task.conclude(Contender("quiet", learner, everyone))
+    assert not dict(quiet.summary).keys() & set(labels)
+    batch = task.batch(Progress(0, 0, 0.0))
+    MAML(InnerLoop(2, clip_norm=1e-9), query_limit=1e-9)(learner, batch, generator=Generator())
+    told = task.conclude(Contender("told", learner, everyone))
+    assert [dict(told.summary)[label] for label in labels] == ["100%", "100%"]
+    assert told.metrics["inner_clip"] == told.metrics["query_limit"] == 1
+
+
+def test_what_relaxed_choices_learn_is_judged_by_relaxed_choices() -> None:
+    task, _ = task_of()
+    make = partial(RelaxedProgram, slots=Slots(count=3))
+    learner = task.build(make, 3, RandomStreams(0)).eval()
+    assert isinstance(learner, Learner)
+    adaptation = EVALUATION.few_steps(0.01)
+    errors = adaptation_errors(learner.model, task.validation, adaptation, (2,))[0]
+    # two ways to sum the same float32 numbers
+    torch.testing.assert_close(task.validate(learner), errors.mean(1), rtol=1e-4, atol=0)
+    assert not learner.model.training
+
+
+def test_a_value_that_must_be_given_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, *SMALL, "family=custom")[0] == 2
+    expected = "error: family.expression has no default; give it as family.expression=VALUE\n"
+    assert capsys.readouterr().err == expected
+    assert not run_folders(tmp_path)
 
 
 def test_a_reference_is_measured_alike_and_several_variables_are_not_drawn() -> None:
@@ -333,8 +379,13 @@ def test_the_basis_has_each_variable_and_products_of_two() -> None:
     [
         (lambda: EpisodeSizes(support=0), "task.episodes.support must be .* but is 0"),
         (lambda: replace(EVALUATION, few=0), "task.evaluation.few must be .* but is 0"),
-        (lambda: replace(EVALUATION, rates=()), "rates must hold at least one number"),
-        (lambda: replace(EVALUATION, many_rate=-1.0), "must be positive, but they are .* -1.0"),
+        (lambda: replace(EVALUATION, rates=()), r"rates must be a list .* but is \(\)"),
+        (lambda: replace(EVALUATION, rates=0.1), "rates must be a list .* but is 0.1"),
+        (lambda: replace(EVALUATION, rates=["a"]), r"rates must be a list .* but is \['a'\]"),
+        (lambda: replace(EVALUATION, many_rate=-1.0), "many_rate must be .* but is -1.0"),
+        (lambda: LearnerSettings(rate=-1), "task.learner.rate must be .* but is -1"),
+        (lambda: LearnerSettings(rate="abc"), "task.learner.rate must be .* but is 'abc'"),
+        (lambda: LearnerSettings(learn_rate="maybe"), "learn_rate must be true or false"),
         (lambda: Scratch(EQL, {}, attempts=-1), "task.scratch.attempts must be .* but is -1"),
     ],
 )

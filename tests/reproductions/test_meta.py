@@ -13,14 +13,15 @@ Record = dict[str, object]
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Record]:
     folder = tmp_path_factory.mktemp("meta")
-    subprocess.run(
-        [
-            sys.executable, "-m", "experiments.run", "-m", "+task=meta",
-            "objective=maml,joint,none", "seed=0,1,2", "task.scratch.attempts=0",
-            f"outputs={folder}",
-        ],
-        check=True,
-    )  # fmt: skip
+    common = ["+task=meta", "seed=0,1,2", "task.scratch.attempts=0", "task.symbolic.functions=0"]
+    for settings in (["objective=maml,joint"], ["objective=none", "replicas=30"]):
+        subprocess.run(
+            [
+                sys.executable, "-m", "experiments.run", "-m", *common, *settings,
+                f"outputs={folder}",
+            ],
+            check=True,
+        )  # fmt: skip
     found = {}
     for path in folder.rglob("result.json"):
         record = json.loads(path.read_text())
@@ -43,7 +44,7 @@ def test_five_steps_from_the_meta_learnt_start_beat_the_others(
     error = metric(maml, "in_5_mean")
     assert error <= 0.20
     assert error <= 0.65 * metric(joint, "in_5_mean")
-    assert error <= 0.5 * metric(none, "in_5_mean_of_replicas")  # what one random start gives
+    assert error <= 0.5 * metric(none, "in_5_mean_of_replicas")  # of thirty random starts
 
 
 @pytest.mark.slow
@@ -52,7 +53,7 @@ def test_out_of_domain_it_is_no_worse_than_a_random_start(
     records: dict[tuple[str, int], Record], seed: int
 ) -> None:
     maml, none = records["maml", seed], records["none", seed]
-    assert metric(maml, "out_5_median") <= metric(none, "out_5_median")
+    assert metric(maml, "out_5_median") <= metric(none, "out_5_median_of_replicas")
 
 
 @pytest.mark.slow

@@ -100,14 +100,15 @@ def test_no_step_is_the_model_itself_and_nothing_changes_it(name: str) -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    model.eval()
+    model.train(model.decides)  # relaxed choices adapt, so relaxed choices are judged
     for k in range(K):
         difference = model.draw()(batch.query.inputs[k]) - batch.query.targets[k]
         torch.testing.assert_close(errors[1, :, k], difference.square().mean((1, 2)).detach())
 
 
-def test_gradient_descent_is_the_inner_loop() -> None:
-    learner, batch = Learner(make(), rate=0.02), episodes()
+@pytest.mark.parametrize("name", [*PLAIN, "relaxed_program"])
+def test_gradient_descent_is_the_inner_loop(name: str) -> None:
+    learner, batch = Learner(make(name), rate=0.02), episodes()
     copies = learner.copies(K)
     arrived = InnerLoop(clip_norm=0.5).adapt(
         copies, learner.rates.of_copies(K), batch.support, second_order=False, generator=None

@@ -298,5 +298,9 @@ def test_a_function_that_is_not_finite_is_named() -> None:
     with pytest.raises(DataError, match=r"member 'log\(x\)' is not finite at x = -[\d.]+; choose"):
         Family([Member("log(x)")]).check(generator=seeded())
     Family([Member("log(x)")], {"x": [1, 2]}).check(generator=seeded())
+    for ranges in ([-1, 1], [0, 1], [-1, 3], [-2, 0]):
+        for pole, others in (("1/x", {}), ("1/x + y", {"y": [1, 2]}), ("y/x", {"y": [0, 1]})):
+            with pytest.raises(DataError, match=r"not finite at x = -?0"):
+                Family([Member(pole)], {"x": ranges, **others}).check(generator=seeded())
     with pytest.raises(DataError, match="not finite"):
         Family([Member("log(x)")], {"x": [1, 2]}).check(generator=seeded(), wider=5)

@@ -1,5 +1,6 @@
 """Meta-learning objectives against plain loops over functions, in float64."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -230,6 +231,9 @@ def test_a_query_error_beyond_the_limit_gives_no_gradient() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="steps must be at least 1"):
         InnerLoop(steps=0)
+    for wrong in ({"steps": 2.5}, {"steps": True}, {"clip_norm": "1"}, {"structure": math.inf}):
+        with pytest.raises(ConfigurationError, match="but they are"):
+            InnerLoop(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="step size must be positive"):
         Learner(make(), rate=0.0)
     with pytest.raises(ConfigurationError, match="query_limit must be positive"):
@@ -239,3 +243,22 @@ def test_impossible_settings_are_refused() -> None:
     headless = Learner(ExpressionModel([Expression.parse("2*x")], ["x"], replicas=R).double())
     with pytest.raises(ConfigurationError, match="names no head"):
         MAML(head_only=True)(headless, episodes(), generator=Generator())
+
+
+@pytest.mark.parametrize("objective", [MAML(), MAML(head_only=True), MAML(first_order=True)])
+def test_gradients_do_not_depend_on_what_was_done_before(objective: MAML) -> None:
+    """A run that goes on after an interruption takes its first step with new copies."""
+    generator = Generator().manual_seed(0)
+    hidden = [{"identity": 4, "square": 4, "sin": 2, "exp": 2, "sigmoid": 2, "mul": 2}] * 2
+    model = EQL(1, 1, hidden=hidden, replicas=R, initial_sd=0.2, generator=generator)
+    inputs = torch.rand(K, 2 * N, 1, generator=generator)
+    support, query = (Batch(part, part.sin()) for part in inputs.split(N, 1))
+    learner = Learner(model)
+
+    def gradients(learner: Learner) -> list[Tensor]:
+        energy = objective(learner, Episodes(support, query), generator=Generator()).total()
+        return list(torch.autograd.grad(energy, list(learner.parameters())))
+
+    first, second = gradients(learner), gradients(learner)
+    for several in (second, gradients(Learner(model))):
+        assert all(torch.equal(*pair) for pair in zip(first, several, strict=True))
