@@ -49,7 +49,7 @@ def task_table(records: Sequence[Record], patterns: Sequence[str] = ("*",)) -> s
     metrics = list(dict.fromkeys(name for record in records for name in _part(record, "metrics")))
     metrics = [name for name in metrics if any(fnmatchcase(name, p) for p in patterns)]
     names = list(dict.fromkeys(n for record in records for n in _part(record, "expressions")))
-    rows = [[*choices, "model", "seed", *metrics, *names, "seconds"]]
+    rows = [[*choices, "model", "seed", *metrics, *names, "seconds", "CPU seconds"]]
     for record in records:
         numbers, texts = _part(record, "metrics"), _part(record, "expressions")
         chosen = _part(record, "choices")
@@ -61,6 +61,7 @@ def task_table(records: Sequence[Record], patterns: Sequence[str] = ("*",)) -> s
                 *(_number(numbers.get(name)) for name in metrics),
                 *(_equation(texts.get(name)) for name in names),
                 _number(record["seconds"]),
+                _number(record.get("cpu_seconds")),
             ]
         )
     rows.insert(1, ["---"] * len(rows[0]))

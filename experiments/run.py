@@ -147,6 +147,7 @@ def _record(
         model=place.model,
         seed=config.seed,
         seconds=result.seconds,
+        cpu_seconds=result.cpu_seconds,
         status="interrupted" if interrupted else "finished",
         metrics=conclusion.metrics,
         expressions=conclusion.expressions,

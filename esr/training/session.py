@@ -54,6 +54,7 @@ class Session(Generic[BatchT]):
         self.diverged = torch.zeros(model.replicas, dtype=torch.long, device=device)
         self.clipped = torch.zeros_like(self.diverged)  # (R,), in how many steps each one was
         self._earlier_seconds, self._began, self._first_step = 0.0, time.monotonic(), 0
+        self._earlier_cpu_seconds, self._cpu_began = 0.0, time.process_time()
 
     @property
     def own_seconds(self) -> float:
@@ -69,6 +70,12 @@ class Session(Generic[BatchT]):
     def seconds(self) -> float:
         """Time spent training, earlier sessions included."""
         return self._earlier_seconds + self.own_seconds
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the whole process spent since training began, earlier sessions
+        included."""
+        return self._earlier_cpu_seconds + time.process_time() - self._cpu_began
 
     def care_for_replicas(self, action: DivergenceAction) -> None:
         """Re-initialise or freeze the replicas that were unhealthy since the last call.
@@ -108,6 +115,7 @@ class Session(Generic[BatchT]):
             "step": self.step,
             "phase": self.phase,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "active": self.active,
             "healthy": self.healthy,
             "diverged": self.diverged,
@@ -142,6 +150,8 @@ class Session(Generic[BatchT]):
             ) from error
         self.step, self.phase = _typed(state, "step", int), _typed(state, "phase", int)
         self._earlier_seconds = _typed(state, "seconds", float)
+        self._earlier_cpu_seconds = _typed(state, "cpu_seconds", float)
+        self._cpu_began = time.process_time()
         self._first_step, self._began = self.step, time.monotonic()
 
 

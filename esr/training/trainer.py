@@ -37,6 +37,7 @@ class TrainingResult:
     Arguments:
         steps: Steps done.
         seconds: Time spent training, earlier sessions included.
+        cpu_seconds: Processor time of the process meanwhile, of all threads.
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
@@ -46,6 +47,7 @@ class TrainingResult:
 
     steps: int
     seconds: float
+    cpu_seconds: float
     interrupted: bool
     active: Tensor
     diverged: Tensor
@@ -172,6 +174,7 @@ class Trainer:
         return TrainingResult(
             steps=session.step,
             seconds=session.seconds,
+            cpu_seconds=session.cpu_seconds,
             interrupted=interrupted,
             active=session.active,
             diverged=session.diverged,

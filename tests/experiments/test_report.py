@@ -10,7 +10,7 @@ from experiments.report import main, read_records, task_table
 
 def write(folder: Path, **changes: object) -> None:
     folder.mkdir(parents=True)
-    record = {"task": "t", "model": "m", "seed": 0, "seconds": 1.5} | changes
+    record = {"task": "t", "model": "m", "seed": 0, "seconds": 1.5, "cpu_seconds": 1.25} | changes
     (folder / "result.json").write_text(json.dumps(record))
 
 
@@ -18,10 +18,10 @@ def test_a_table_has_a_row_for_each_record_in_order(tmp_path: Path) -> None:
     write(tmp_path / "a", seed=10, metrics={"error": 0.25}, expressions={"y": "1.0*x"})
     write(tmp_path / "b" / "c", seed=2, metrics={"error": None, "more": 0.9999987})
     assert task_table(read_records(tmp_path)).splitlines() == [
-        "| model | seed | error | more | y | seconds |",
-        "| --- | --- | --- | --- | --- | --- |",
-        "| m | 2 |  | 0.999999 |  | 1.5 |",
-        "| m | 10 | 0.25 |  | `x` | 1.5 |",
+        "| model | seed | error | more | y | seconds | CPU seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| m | 2 |  | 0.999999 |  | 1.5 | 1.25 |",
+        "| m | 10 | 0.25 |  | `x` | 1.5 | 1.25 |",
     ]
 
 
@@ -32,11 +32,11 @@ def test_choices_are_columns_and_patterns_pick_metrics(tmp_path: Path) -> None:
     write(tmp_path / "c", metrics=found)
     table = task_table(read_records(tmp_path), ["in_*_mean", "rate"])
     assert table.splitlines() == [
-        "| objective | model | seed | in_5_mean | rate | seconds |",
-        "| --- | --- | --- | --- | --- | --- |",
-        "|  | m | 0 | 0.25 | 0.1 | 1.5 |",
-        "| joint | m | 1 | 0.25 | 0.1 | 1.5 |",
-        "| maml | m | 0 | 0.25 | 0.1 | 1.5 |",
+        "| objective | model | seed | in_5_mean | rate | seconds | CPU seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "|  | m | 0 | 0.25 | 0.1 | 1.5 | 1.25 |",
+        "| joint | m | 1 | 0.25 | 0.1 | 1.5 | 1.25 |",
+        "| maml | m | 0 | 0.25 | 0.1 | 1.5 | 1.25 |",
     ]
 
 
@@ -63,7 +63,7 @@ def test_runs_and_benchmarks_below_a_folder_are_both_printed(
     main()
     printed = capsys.readouterr().out
     assert "| p | `x` | 1/1, 1 s |" in printed
-    assert "| m | 0 | 0.25 | 1.5 |" in printed
+    assert "| m | 0 | 0.25 | 1.5 | 1.25 |" in printed
     (tmp_path / "bench" / "runs.jsonl").write_text("")
     with pytest.raises(SystemExit) as stopped:
         main()

@@ -103,6 +103,7 @@ def test_the_closing_table_speaks_of_clips_if_they_matter(
     result = TrainingResult(
         steps=steps,
         seconds=1.0,
+        cpu_seconds=1.0,
         interrupted=False,
         active=nobody == 0,
         diverged=nobody,

@@ -117,7 +117,7 @@ class Searcher:
                 f"a search needs the state of a network, but the model is {type(model).__name__};"
                 " choose model=network, or trainer=default for this model"
             )
-        began = time.monotonic()
+        began, cpu_began = time.monotonic(), time.process_time()
         for callback in callbacks:
             callback.started(self.search.sweeps, 0)
         stopped_by_user = False
@@ -151,6 +151,7 @@ class Searcher:
         return TrainingResult(
             steps=solution.sweeps,
             seconds=time.monotonic() - began,
+            cpu_seconds=time.process_time() - cpu_began,
             interrupted=stopped_by_user,
             active=nobody == 0,
             diverged=nobody,
