@@ -55,6 +55,10 @@ class Learner(EnergyModel[Episodes]):
         """The model's energy on the points of all functions together, `(R,)`."""
         return self.model.energy(batch.pooled(), generator=generator)
 
+    def prune(self, threshold: float, which: Tensor | None = None) -> None:
+        """Prune the model; copies lack from then on what it lacks."""
+        self.model.prune(threshold, which)
+
     def copies(self, count: int) -> Copies:
         """`count` copies of each replica."""
         if count not in self._copies:
