@@ -230,6 +230,19 @@ def test_episodes_depend_on_the_step_alone() -> None:
     assert not torch.equal(task.validation.query.inputs[:3], task.tests["in"].query.inputs[:3])
 
 
+def test_a_phase_that_prunes_prunes_the_initialisation_and_its_copies() -> None:
+    task, learner = task_of()
+    assert isinstance(learner, Learner)
+    phases = {"first": Phase(1, 0.01), "second": Phase(1, 0.01, prune=0.3)}
+    Trainer(phases, objective=MAML()).fit(learner, task, RandomStreams(0))
+    masks = [buffer for name, buffer in learner.named_buffers() if name.endswith("mask")]
+    assert 0 < sum(int((mask == 0).sum()) for mask in masks) < sum(m.numel() for m in masks)
+    energy = MAML()(learner, task.batch(Progress(0, 0, 0.0)), generator=Generator())
+    weights = [weight for name, weight in learner.named_parameters() if name.endswith("weight")]
+    for mask, slope in zip(masks, torch.autograd.grad(energy.total(0.0), weights), strict=True):
+        assert not bool(slope[mask == 0].any())
+
+
 class KilledError(Exception):
     """The end of a process."""
 
