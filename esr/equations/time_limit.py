@@ -70,7 +70,7 @@ class _Worker(threading.Thread, Generic[T]):
         super().__init__(name="time-limited", daemon=True)
         self._function = function
         self._lock = threading.Lock()
-        self._ended = False
+        self._ended = self._over = False
         self._values: list[T] = []
         self._error: BaseException | None = None
 
@@ -83,10 +83,17 @@ class _Worker(threading.Thread, Generic[T]):
                 raise
             except BaseException as error:  # the caller gets it from result()
                 self._error = error
-            with self._lock:  # from here on nobody stops this thread
-                self._ended = True
+            with self._lock:
+                self._ended = self._over = True
         except _Stopped:
             pass
+        while True:  # a second attempt to stop may be on its way while the first takes effect
+            try:
+                with self._lock:  # from here on nobody stops this thread
+                    self._over = True
+                return
+            except _Stopped:
+                continue
 
     def stop(self) -> bool:
         """Stop the thread if it still runs.
@@ -96,7 +103,7 @@ class _Worker(threading.Thread, Generic[T]):
         """
         for _ in range(_ATTEMPTS):
             with self._lock:
-                if self._ended or not self.is_alive():
+                if self._over or not self.is_alive():
                     break
                 # the function may swallow one exception, for instance in a destructor
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(

@@ -64,3 +64,28 @@ def test_it_works_from_other_threads() -> None:
 def test_limit_must_be_positive() -> None:
     with pytest.raises(ValueError, match=r"above 0 seconds, but is 0"):
         run_with_time_limit(lambda: 1, 0)
+
+
+def test_attempts_to_stop_in_quick_succession_leave_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second must not meet the thread on its way out; unraisable errors fail tests."""
+    monkeypatch.setattr("esr.equations.time_limit._PAUSE", 0.0005)
+    monkeypatch.setattr("esr.equations.time_limit._ATTEMPTS", 1000)
+    seen: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", seen.append)
+    monkeypatch.setattr("threading.excepthook", seen.append)
+    monkeypatch.setattr("threading.Thread._delete", slow_delete)
+    for _ in range(20):
+        with pytest.raises(TimeLimitExceeded):
+            run_with_time_limit(lambda: spin([0]), 0.002)
+    assert not seen
+
+
+DELETE = threading.Thread._delete  # type: ignore[attr-defined]
+
+
+def slow_delete(thread: threading.Thread) -> None:
+    """The last thing a thread does, taking its time."""
+    time.sleep(0.005)
+    DELETE(thread)
