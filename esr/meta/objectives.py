@@ -22,8 +22,8 @@ class MAML:
 
     Arguments:
         inner: The inner loop; five steps unless given.
-        query_limit: A function's query error counts at most this, and beyond it gives no
-            gradient; positive, in units of the squared target.
+        query_limit: A function's query error counts at most this, and its gradient is scaled
+            down alike; positive, in units of the squared target.
         first_order: Whether the inner gradients are taken as constants (FOMAML).
         head_only: Whether only the model's head adapts (ANIL).
     Raises:
@@ -64,7 +64,8 @@ class MAML:
             for tensor in (energy.data, energy.structure, adapted.clipped)
         )
         learner.tally(clipped, self.inner.steps, data.detach() > self.query_limit)
-        return Energy(data.clamp(max=self.query_limit).mean(1), structure.mean(1))
+        limited = data * (self.query_limit / data.detach()).clamp(max=1)
+        return Energy(limited.mean(1), structure.mean(1))
 
 
 class Reptile:

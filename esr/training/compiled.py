@@ -84,7 +84,10 @@ class CompiledStep(Generic[BatchT]):
             torch.as_tensor(number, dtype=like.dtype, device=like.device)
             for number in (learning_rate, structure_scale)
         ]
-        passing = [*factors, *(leaf for leaf in leaves if isinstance(leaf, Tensor))]
+        # a compiled program is for the strides of its examples, which are copies; copies of parts
+        # of tensors are contiguous, so what is passed must be as well
+        dense = (leaf.contiguous() for leaf in leaves if isinstance(leaf, Tensor))
+        passing = [*factors, *dense]
         fixed = tuple(None if isinstance(leaf, Tensor) else leaf for leaf in leaves)
         key = (form, fixed, *((t.shape, t.stride(), t.dtype) for t in passing))
 

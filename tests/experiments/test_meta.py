@@ -1,7 +1,6 @@
 """Meta-learning as an experiment: runs of the command, and the measures it takes."""
 
 import json
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from torch import Generator
 
 from baselines.eql import EQL
 from baselines.relu import ReLUNetwork
-from esr.errors import ConfigurationError
 from esr.initialisation import load_initialisation, read_note
 from esr.meta import (
     MAML,
@@ -350,15 +348,6 @@ def test_what_relaxed_choices_learn_is_judged_by_relaxed_choices() -> None:
     assert not learner.model.training
 
 
-def test_a_value_that_must_be_given_is_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(tmp_path, *SMALL, "family=custom")[0] == 2
-    expected = "error: family.expression has no default; give it as family.expression=VALUE\n"
-    assert capsys.readouterr().err == expected
-    assert not run_folders(tmp_path)
-
-
 def test_a_reference_is_measured_alike_and_several_variables_are_not_drawn() -> None:
     family = single_family("a*u*exp(v)", {"a": [-1, 1]}, ranges={"u": [0, 1], "v": [0, 2]})
     task, learner = task_of(family)
@@ -385,26 +374,6 @@ def test_the_basis_has_each_variable_and_products_of_two() -> None:
     texts = {str(function) for function in fixed_basis(["u", "v"])}
     assert {"exp(u)", "exp(v)", "u*v"} <= texts
     assert not any("x" in text.replace("exp", "") for text in texts)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: EpisodeSizes(support=0), "task.episodes.support must be .* but is 0"),
-        (lambda: replace(EVALUATION, few=0), "task.evaluation.few must be .* but is 0"),
-        (lambda: replace(EVALUATION, rates=()), r"rates must be a list .* but is \(\)"),
-        (lambda: replace(EVALUATION, rates=0.1), "rates must be a list .* but is 0.1"),
-        (lambda: replace(EVALUATION, rates=["a"]), r"rates must be a list .* but is \['a'\]"),
-        (lambda: replace(EVALUATION, many_rate=-1.0), "many_rate must be .* but is -1.0"),
-        (lambda: LearnerSettings(rate=-1), "task.learner.rate must be .* but is -1"),
-        (lambda: LearnerSettings(rate="abc"), "task.learner.rate must be .* but is 'abc'"),
-        (lambda: LearnerSettings(learn_rate="maybe"), "learn_rate must be true or false"),
-        (lambda: Scratch(EQL, {}, attempts=-1), "task.scratch.attempts must be .* but is -1"),
-    ],
-)
-def test_a_wrong_size_is_refused(make: partial[object], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        make()
 
 
 @pytest.mark.slow

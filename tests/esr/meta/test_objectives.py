@@ -220,12 +220,23 @@ def test_clips_are_counted() -> None:
     assert not any(bool(share.any()) for share in quiet.tallies().values())
 
 
-def test_a_query_error_beyond_the_limit_gives_no_gradient() -> None:
-    learner = Learner(make())
-    energy = MAML(query_limit=1e-9)(learner, episodes(), generator=Generator())
-    assert torch.equal(energy.data.detach(), torch.full((R,), 1e-9, dtype=torch.float64))
-    gradients = torch.autograd.grad(energy.total(), list(learner.parameters()))
-    assert not any(bool(gradient.any()) for gradient in gradients)
+def test_a_query_error_beyond_the_limit_counts_as_much_and_still_teaches() -> None:
+    learner, limit = Learner(make()), 1e-3
+    energy = MAML(query_limit=limit)(learner, episodes(), generator=Generator())
+    torch.testing.assert_close(energy.data.detach(), torch.full_like(energy.data, limit))
+    limited = torch.autograd.grad(energy.total(), list(learner.parameters()))
+    learner.zero_grad()
+    rates = learner.rates.of_copies(K)
+    copies = learner.copies(K)
+    adapted = InnerLoop().adapt(
+        copies, rates, episodes().support, second_order=True, generator=Generator()
+    )
+    errors = copies.energy(adapted.parameters, episodes().query, generator=Generator()).data
+    expected = torch.autograd.grad(
+        (errors * limit / errors.detach()).sum() / K, list(learner.parameters())
+    )
+    for one, other in zip(limited, expected, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -162,6 +162,30 @@ def test_batches_of_another_shape_get_their_own_program() -> None:
     assert_same(model.point.place.detach(), plain)
 
 
+def test_parts_of_tensors_fit_what_was_compiled() -> None:
+    """Compiled code takes tensors of the strides of its examples alone, which are copies."""
+
+    class Parts(Source):
+        def batch(self, progress: object) -> Batch:
+            whole = super().batch(progress).inputs * torch.ones(3, 4, dtype=torch.float64)
+            return Batch(whole[:, :2].sum(1, keepdim=True).expand(3, 2)[:, :1], whole[:, 1:3])
+
+    def strict(graph: GraphModule, examples: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
+        expected = [example.stride() for example in examples]
+
+        def call(*tensors: Tensor) -> Sequence[Tensor]:
+            assert [tensor.stride() for tensor in tensors] == expected
+            found: Sequence[Tensor] = graph(*tensors)
+            return found
+
+        return call
+
+    model = Bowl()
+    Trainer(SCHEDULE, compiler=strict).fit(model, Parts(), RandomStreams(0))
+    plain, _ = trained(Bowl(), Parts(), compiled=False)
+    assert_same(model.point.place.detach(), plain)
+
+
 @pytest.mark.parametrize("optimizer", [Rprop, ASGD])
 def test_an_optimizer_not_proportional_to_its_rate_is_refused(
     optimizer: Callable[..., torch.optim.Optimizer],
