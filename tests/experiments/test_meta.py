@@ -128,7 +128,7 @@ def test_event_files_have_the_same_tags_whatever_the_objective(
 def test_the_report_tells_objectives_apart(swept: tuple[list[Path], str]) -> None:
     common = swept[0][0].parents[3]
     rows = task_table(read_records(common), ["in_2_mean"]).splitlines()
-    assert rows[0] == "| objective | family | model | seed | in_2_mean | seconds |"
+    assert rows[0] == "| objective | family | model | seed | in_2_mean | seconds | CPU seconds |"
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| joint", "| maml"]
 
 
