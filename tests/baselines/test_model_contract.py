@@ -18,24 +18,30 @@ ALL_UNITS = {"identity": 1, "square": 1, "sin": 1, "exp": 1, "sigmoid": 1, "mul"
 MODELS: dict[str, Callable[..., FunctionModel]] = {
     "eql_l05": partial(EQL, structure=SmoothedL05()),
     "eql_l0": partial(EQL, structure=RelaxedL0(initial_open=0.7)),
+    "eql_plain": partial(EQL, structure=NoStructure(), hidden=[ALL_UNITS]),
+    "eql_paper": partial(EQL, hidden=[PAPER_UNITS, PAPER_UNITS], initial_sd=0.1),
+    "eql_linear": partial(EQL, hidden=[]),
+    "relu": ReLUNetwork,
+    "relaxed_program": partial(RelaxedProgram, relaxation=Relaxation(noise=0.3)),
+}
+
+MIXED: dict[str, Callable[..., FunctionModel]] = {
     "eql_mixed": partial(
         EQL,
         structure=RelaxedL0([0.1, 0.2, 0.3]),
         initial_sd=[0.1, 0.5, 1.0],
         repertoires=[["sin"], []],
     ),
-    "eql_plain": partial(EQL, structure=NoStructure(), hidden=[ALL_UNITS]),
-    "eql_paper": partial(EQL, hidden=[PAPER_UNITS, PAPER_UNITS], initial_sd=0.1),
-    "eql_linear": partial(EQL, hidden=[]),
-    "relu": ReLUNetwork,
     "relaxed_mixed": partial(RelaxedProgram, relaxation=Relaxation([0.5, 1.0, 2.0])),
-    "relaxed_program": partial(RelaxedProgram, relaxation=Relaxation(noise=0.3)),
 }
+"""Models whose replicas differ in more than their parameters."""
 
 
 def make(name: str, seed: int = 0) -> FunctionModel:
     generator = Generator().manual_seed(seed)
-    return MODELS[name](in_features=D, out_features=OUT, replicas=R, generator=generator).double()
+    return (MODELS | MIXED)[name](
+        in_features=D, out_features=OUT, replicas=R, generator=generator
+    ).double()
 
 
 def batch() -> Batch:
@@ -77,6 +83,7 @@ def test_replicas_do_not_share_gradients(name: str) -> None:
         assert not gradient[[0, 2, 3]].any()
 
 
+@pytest.mark.parametrize("name", [*MODELS, *MIXED])
 def test_repeated_replicas_are_the_same_functions_at_the_same_price(name: str) -> None:
     model, x = make(name).eval(), batch().inputs
     larger = model.repeated(3)

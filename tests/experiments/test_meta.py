@@ -322,6 +322,7 @@ def test_learnt_step_sizes_are_measured_beside_the_chosen_one() -> None:
     assert "after 2, learnt sizes" in dict(rows.summary)
 
 
+@pytest.mark.slow
 def test_the_table_tells_what_the_inner_clip_and_the_query_limit_did() -> None:
     task, learner = task_of()
     assert isinstance(learner, Learner)
@@ -348,6 +349,7 @@ def test_what_relaxed_choices_learn_is_judged_by_relaxed_choices() -> None:
     assert not learner.model.training
 
 
+@pytest.mark.slow
 def test_a_reference_is_measured_alike_and_several_variables_are_not_drawn() -> None:
     family = single_family("a*u*exp(v)", {"a": [-1, 1]}, ranges={"u": [0, 1], "v": [0, 2]})
     task, learner = task_of(family)
