@@ -47,6 +47,7 @@ def test_the_traced_step_is_the_plain_one(name: str) -> None:
     assert_same_training(TERMS[name], as_traced, Adam)
 
 
+@pytest.mark.slow
 def test_buffers_that_an_energy_writes_are_written() -> None:
     generator = Generator().manual_seed(1)
     observed = torch.randn(5, 8, 2, generator=generator, dtype=torch.float64)

@@ -302,6 +302,7 @@ def test_a_replica_that_did_not_train_to_the_end_is_not_chosen() -> None:
     assert metrics["in_2_mean_of_replicas"] == pytest.approx(float(mean), rel=1e-6)  # of float32
 
 
+@pytest.mark.slow
 def test_what_is_measured_does_not_depend_on_what_was_measured_before() -> None:
     """Gates are drawn while adapting."""
     task, _ = task_of()
@@ -311,6 +312,7 @@ def test_what_is_measured_does_not_depend_on_what_was_measured_before() -> None:
     assert task.conclude(contender).metrics == task.conclude(contender).metrics
 
 
+@pytest.mark.slow
 def test_learnt_step_sizes_are_measured_beside_the_chosen_one() -> None:
     task, learner = task_of(learner=LearnerSettings(0.05, learn_rate=True))
     assert isinstance(learner, Learner)
