@@ -1,6 +1,7 @@
 """Normal forms of sines and cosines: phases at rest or as sums, squares as double angles."""
 
 import math
+from collections.abc import Callable
 
 from esr.equations.expression import Call, Constant, Expression
 from esr.equations.folding import fold_constants
@@ -75,15 +76,7 @@ def reduced_phases(expression: Expression) -> Expression:
     Arguments:
         expression: Any expression.
     """
-
-    def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
-        if not isinstance(node, Call):
-            return node
-        if node.primitive in (_SIN, _COS):
-            return _wave(parts[0], _QUARTER if node.primitive == _COS else 0.0)
-        return Call(node.primitive, parts)
-
-    return fold(fold_constants(expression), rewrite)
+    return _with_waves(expression, _wave)
 
 
 def spread_phases(expression: Expression) -> Expression:
@@ -97,12 +90,20 @@ def spread_phases(expression: Expression) -> Expression:
     Arguments:
         expression: Any expression.
     """
+    return _with_waves(expression, _spread_wave)
+
+
+def _with_waves(
+    expression: Expression, wave: Callable[[Expression, float], Expression]
+) -> Expression:
+    """The expression with each sine and cosine as `wave` writes the sine of an angle plus a
+    phase, the innermost first."""
 
     def rewrite(node: Expression, parts: tuple[Expression, ...]) -> Expression:
         if not isinstance(node, Call):
             return node
         if node.primitive in (_SIN, _COS):
-            return _spread_wave(parts[0], _QUARTER if node.primitive == _COS else 0.0)
+            return wave(parts[0], _QUARTER if node.primitive == _COS else 0.0)
         return Call(node.primitive, parts)
 
     return fold(fold_constants(expression), rewrite)
