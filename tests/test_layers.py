@@ -38,6 +38,10 @@ LAYERS = [
     "baselines.dynamics",
     "baselines.peers",
     "baselines.digits",
+    "baselines.languages",
+    "baselines.population",
+    "baselines.corpus",
+    "baselines.reader",
     "baselines",
     "experiments",
 ]

@@ -1,0 +1,31 @@
+"""Languages of equations: what is drawn, written as tokens, checked by a grammar, evaluated."""
+
+from baselines.languages.automaton import Automaton
+from baselines.languages.equations import Equations
+from baselines.languages.form import Form
+from baselines.languages.language import Language, Skeleton
+from baselines.languages.lengths import (
+    SkeletonShares,
+    SkewedLengths,
+    UniformLengths,
+    UniformSkeletons,
+)
+from baselines.languages.number import Number
+from baselines.languages.presets import polynomials, waves_and_growth
+from baselines.languages.vocabulary import Vocabulary
+
+__all__ = [
+    "Automaton",
+    "Equations",
+    "Form",
+    "Language",
+    "Number",
+    "Skeleton",
+    "SkeletonShares",
+    "SkewedLengths",
+    "UniformLengths",
+    "UniformSkeletons",
+    "Vocabulary",
+    "polynomials",
+    "waves_and_growth",
+]
