@@ -1,6 +1,24 @@
 """Many small networks of one shape, trained at once."""
 
 from baselines.population.architecture import Architecture, Layer
+from baselines.population.fitting import Fitted, Fitter, relative_errors
+from baselines.population.points import Points, gauss_legendre, sampled_points
+from baselines.population.start import OwnStarts, SharedStarts, Start
 from baselines.population.units import UNITS, Unit, unit
 
-__all__ = ["UNITS", "Architecture", "Layer", "Unit", "unit"]
+__all__ = [
+    "UNITS",
+    "Architecture",
+    "Fitted",
+    "Fitter",
+    "Layer",
+    "OwnStarts",
+    "Points",
+    "SharedStarts",
+    "Start",
+    "Unit",
+    "gauss_legendre",
+    "relative_errors",
+    "sampled_points",
+    "unit",
+]

@@ -110,7 +110,7 @@ class Architecture:
 
     def split(self, weights: Tensor) -> list[Layer]:
         """The layers of networks `(M, P)`, as views."""
-        parts = weights.split([*self._weights, *self._biases], dim=1)
+        parts = torch.split(weights, [*self._weights, *self._biases], dim=1)
         layers = []
         for index, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             weight = parts[index].unflatten(1, (inputs, outputs))
