@@ -113,7 +113,7 @@ class Architecture:
         parts = torch.split(weights, [*self._weights, *self._biases], dim=1)
         layers = []
         for index, (inputs, outputs) in enumerate(pairwise(self.sizes)):
-            weight = parts[index].unflatten(1, (inputs, outputs))
+            weight = parts[index].view(-1, inputs, outputs)
             bias = parts[len(self._weights) + index].unsqueeze(1) if self.bias else None
             layers.append(Layer(weight, bias))
         return layers
