@@ -218,7 +218,7 @@ def _in_chunks(
             f"weights must be (networks, weights of each), at least one network, but have the "
             f"shape {tuple(weights.shape)}"
         )
-    parts = [some(part) for part in weights.split(chunk)]
+    parts = [some(part) for part in torch.split(weights, chunk)]
     tokens = torch.cat([part[0] for part in parts], 1)
     log_probabilities = torch.cat([part[1] for part in parts], 1)
     read = language.decode(tokens.flatten(0, 2))
