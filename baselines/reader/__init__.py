@@ -2,6 +2,7 @@
 
 from baselines.reader.contract import Prefixes, ReadingBatch, Writer
 from baselines.reader.decoding import Beam, Decoded, Decoding, Greedy, Sampling
+from baselines.reader.refinement import Refined, Refinement, refine
 
 __all__ = [
     "Beam",
@@ -10,6 +11,9 @@ __all__ = [
     "Greedy",
     "Prefixes",
     "ReadingBatch",
+    "Refined",
+    "Refinement",
     "Sampling",
     "Writer",
+    "refine",
 ]
