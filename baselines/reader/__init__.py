@@ -1,6 +1,13 @@
 """Reading a network's weights and writing its equation."""
 
 from baselines.reader.contract import Prefixes, ReadingBatch, Writer
+from baselines.reader.decoding import (
+    Beam,
+    Decoded,
+    Decoding,
+    Greedy,
+    Sampling,
+)
 from baselines.reader.encoders import (
     CanonicalOrder,
     FlatEncoder,
@@ -11,13 +18,18 @@ from baselines.reader.encoders import (
     RandomOrder,
 )
 from baselines.reader.reader import Reader
+from baselines.reader.refinement import Refined, Refinement, refine
 from baselines.reader.size import ReaderSize
 
 __all__ = [
+    "Beam",
     "CanonicalOrder",
+    "Decoded",
+    "Decoding",
     "FlatEncoder",
     "GivenOrder",
     "GraphEncoder",
+    "Greedy",
     "NeuronEncoder",
     "Prefixes",
     "ProbeEncoder",
@@ -25,5 +37,9 @@ __all__ = [
     "Reader",
     "ReaderSize",
     "ReadingBatch",
+    "Refined",
+    "Refinement",
+    "Sampling",
     "Writer",
+    "refine",
 ]
