@@ -1,5 +1,45 @@
 """Reading a network's weights and writing its equation."""
 
 from baselines.reader.contract import Prefixes, ReadingBatch, Writer
+from baselines.reader.decoding import (
+    Beam,
+    Decoded,
+    Decoding,
+    Greedy,
+    Sampling,
+)
+from baselines.reader.encoders import (
+    CanonicalOrder,
+    FlatEncoder,
+    GivenOrder,
+    GraphEncoder,
+    NeuronEncoder,
+    ProbeEncoder,
+    RandomOrder,
+)
+from baselines.reader.reader import Reader
+from baselines.reader.refinement import Refined, Refinement, refine
+from baselines.reader.size import ReaderSize
 
-__all__ = ["Prefixes", "ReadingBatch", "Writer"]
+__all__ = [
+    "Beam",
+    "CanonicalOrder",
+    "Decoded",
+    "Decoding",
+    "FlatEncoder",
+    "GivenOrder",
+    "GraphEncoder",
+    "Greedy",
+    "NeuronEncoder",
+    "Prefixes",
+    "ProbeEncoder",
+    "RandomOrder",
+    "Reader",
+    "ReaderSize",
+    "ReadingBatch",
+    "Refined",
+    "Refinement",
+    "Sampling",
+    "Writer",
+    "refine",
+]
