@@ -1,4 +1,4 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # the writers the tests here share
+sys.path.insert(0, str(Path(__file__).parent))  # what the tests here share
