@@ -1,6 +1,7 @@
 """Many small networks at once by Adam, with gradients written by hand."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -35,6 +36,7 @@ def error_gradients(
     return (factors * residuals).sum(1), gradients
 
 
+@dataclass(frozen=True)
 class BatchedAdam:
     """Trains many networks at once by Adam on their relative errors.
 
@@ -54,30 +56,33 @@ class BatchedAdam:
     Source: Kingma and Ba (2015), algorithm 1, https://arxiv.org/abs/1412.6980.
     """
 
-    def __init__(
-        self,
-        steps: int = 3000,
-        rate: float = 0.01,
-        last_rate: float | None = None,
-        decays: tuple[float, float] = (0.9, 0.999),
-        batch: int = 2000,
-        check_every: int = 10,
-    ) -> None:
-        self.steps, self.batch, self.check_every = steps, batch, check_every
-        self.rate, self.decays = rate, decays
-        self.last_rate = last_rate if last_rate is not None else rate
-        if min(steps, batch, check_every) < 1:
+    steps: int = 3000
+    rate: float = 0.01
+    last_rate: float | None = None
+    decays: tuple[float, float] = (0.9, 0.999)
+    batch: int = 2000
+    check_every: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.check_every) < 1:
             raise ConfigurationError(
-                f"steps, batch and check_every must be at least 1, but are {steps}, {batch} and "
-                f"{check_every}"
+                f"steps, batch and check_every must be at least 1, but are {self.steps}, "
+                f"{self.batch} and {self.check_every}"
             )
-        if not 0 < rate < math.inf or not 0 <= self.last_rate <= rate:
+        if not 0 < self.rate < math.inf or not 0 <= self._last <= self.rate:
             raise ConfigurationError(
-                f"Adam needs a positive rate and 0 <= last_rate <= rate, but got rate={rate!r}, "
-                f"last_rate={last_rate!r}"
+                f"Adam needs a positive rate and 0 <= last_rate <= rate, but got "
+                f"rate={self.rate!r}, last_rate={self.last_rate!r}"
             )
-        if not all(0 <= decay < 1 for decay in decays):
-            raise ConfigurationError(f"decays must be at least 0 and below 1, but are {decays}")
+        if not all(0 <= decay < 1 for decay in self.decays):
+            raise ConfigurationError(
+                f"decays must be at least 0 and below 1, but are {self.decays}"
+            )
+
+    @property
+    def _last(self) -> float:
+        """The last step size."""
+        return self.last_rate if self.last_rate is not None else self.rate
 
     def fit(
         self,
@@ -97,7 +102,7 @@ class BatchedAdam:
             parts = [
                 self._fitted(architecture, weights.detach().clone(), own, points, tolerance)
                 for weights, own in zip(
-                    start.split(self.batch), targets.split(self.batch), strict=True
+                    torch.split(start, self.batch), torch.split(targets, self.batch), strict=True
                 )
             ]
         return Fitted(*(torch.cat(part) for part in zip(*parts, strict=True)))
@@ -140,6 +145,6 @@ class BatchedAdam:
         mean.lerp_(gradients, 1 - first)
         square.mul_(second).addcmul_(gradients, gradients, value=1 - second)
         swing = 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        rate = self.last_rate + (self.rate - self.last_rate) * swing
+        rate = self._last + (self.rate - self._last) * swing
         spread = (square / (1 - second ** (step + 1))).sqrt_().add_(1e-8)
         weights.addcdiv_(mean, spread, value=-rate / (1 - first ** (step + 1)))

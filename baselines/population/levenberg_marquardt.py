@@ -1,7 +1,7 @@
 """Many small least-squares problems at once by the method of Levenberg and Marquardt."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -59,6 +59,7 @@ class Damping:
             )
 
 
+@dataclass(frozen=True)
 class LevenbergMarquardt:
     r"""Trains many networks at once, each with its own damping :math:`\lambda`, by steps
 
@@ -71,21 +72,21 @@ class LevenbergMarquardt:
 
     Arguments:
         steps: Most steps of a network, at least 1.
-        damping: How damping changes; `Damping()` unless given.
+        damping: How damping changes.
         batch: Most networks at once, at least 1; fewer where tensors would be large.
     Raises:
         ConfigurationError: If a number is below 1.
     """
 
-    def __init__(
-        self, steps: int = 200, damping: Damping | None = None, batch: int = 2000
-    ) -> None:
-        if steps < 1 or batch < 1:
+    steps: int = 200
+    damping: Damping = field(default_factory=Damping)
+    batch: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1:
             raise ConfigurationError(
-                f"steps and batch must be at least 1, but are {steps} and {batch}"
+                f"steps and batch must be at least 1, but are {self.steps} and {self.batch}"
             )
-        self.steps, self.batch = steps, batch
-        self.damping = damping if damping is not None else Damping()
 
     def fit(
         self,
@@ -106,7 +107,7 @@ class LevenbergMarquardt:
         with torch.no_grad():
             errors = [
                 relative_errors(architecture, *part, points)
-                for part in zip(start.split(rows), targets.split(rows), strict=True)
+                for part in zip(torch.split(start, rows), torch.split(targets, rows), strict=True)
             ]
             found = Fitted(
                 start.detach().clone(),
