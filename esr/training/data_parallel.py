@@ -71,6 +71,12 @@ class DataParallel:
         for tensor in (*model.parameters(), *model.buffers()):
             _follow_the_first_(tensor)
 
+    def total(self, number: float) -> float:
+        """The sum of the numbers that all processes give."""
+        numbers = torch.tensor([number], dtype=torch.float64)
+        dist.all_reduce(numbers)
+        return float(numbers)
+
     def interruption(self) -> Interruption:
         """One that ends training after the same step in all processes."""
         return _AgreedInterruption()

@@ -81,6 +81,12 @@ class Session(Generic[BatchT]):
         included."""
         return self._earlier_cpu_seconds + time.process_time() - self._cpu_began
 
+    def count_other_processes(self) -> None:
+        """Add to the processor time, at the end, what other processes of this session spent."""
+        if self.processes is not None:
+            own = time.process_time() - self._cpu_began
+            self._earlier_cpu_seconds += self.processes.total(own) - own
+
     def care_for_replicas(self, action: DivergenceAction) -> None:
         """Re-initialise or freeze the replicas that were unhealthy since the last call.
 

@@ -38,8 +38,7 @@ class TrainingResult:
     Arguments:
         steps: Steps done.
         seconds: Time spent training, earlier sessions included.
-        cpu_seconds: Processor time of the process meanwhile, of all threads; of several
-            processes, the first's.
+        cpu_seconds: Processor time meanwhile, of all threads of all processes.
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
@@ -182,6 +181,7 @@ class Trainer:
                     if checkpoint is not None and checkpoint.due():
                         checkpoint.save(session.state())
                 interrupted = not self._done(session)
+            session.count_other_processes()
             if checkpoint is not None and session.own_steps > 0:
                 checkpoint.save(session.state())
         finally:
