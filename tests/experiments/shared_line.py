@@ -1,4 +1,4 @@
-"""A task whose batches can be divided among processes: points on a line, a third of them a step."""
+"""A task whose batches can be divided among processes: points on a line."""
 
 import os
 import signal
