@@ -93,7 +93,9 @@ class SelfAttention(nn.Module):
         Returns:
             `(R, N, d)`.
         """
-        projected = self.project(features).split([rows * length for rows, length in spans], 1)
+        projected = torch.split(
+            self.project(features), [rows * length for rows, length in spans], 1
+        )
         messages = []
         for part, span in zip(projected, spans, strict=True):
             queries, own = self._split(part, span)
@@ -143,8 +145,8 @@ class CrossAttention(nn.Module):
 
     def forward(self, features: Tensor, spans: Sequence[Span], memory: KeysValues) -> Tensor:
         """Messages `(R, N, d)` to tokens `(R, N, d)` from the memories of their sequences."""
-        asked = self.ask(features).split([rows * length for rows, length in spans], 1)
-        keys, values = (part.split([span.rows for span in spans], 1) for part in memory)
+        asked = torch.split(self.ask(features), [rows * length for rows, length in spans], 1)
+        keys, values = (torch.split(part, [span.rows for span in spans], 1) for part in memory)
         messages = []
         for part, span, *own in zip(asked, spans, keys, values, strict=True):
             queries = part.view(len(part), *span, self.heads, -1).transpose(2, 3)
