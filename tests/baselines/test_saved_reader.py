@@ -75,8 +75,9 @@ def networks() -> Tensor:
     return torch.randn(6, ARCHITECTURE.count, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("encoder", [flat, random_order, graph, neuron, probe])
-@pytest.mark.parametrize("replica", [0, 1])
+@pytest.mark.parametrize(
+    ("encoder", "replica"), [(flat, 0), (random_order, 1), (graph, 1), (neuron, 1), (probe, 1)]
+)
 def test_a_reader_comes_back_as_it_was(
     encoder: Callable[..., Encoder], replica: int, tmp_path: Path
 ) -> None:
