@@ -11,7 +11,16 @@ from baselines.languages import (
     UniformLengths,
     UniformSkeletons,
 )
-from baselines.population import Architecture, Fitter, OwnStarts, SharedStarts, Start, unit
+from baselines.population import (
+    Architecture,
+    BatchedAdam,
+    Fitter,
+    LevenbergMarquardt,
+    OwnStarts,
+    SharedStarts,
+    Start,
+    unit,
+)
 from esr.errors import ConfigurationError, DataError
 from esr.random import RandomStreams
 
@@ -21,7 +30,7 @@ STARTS: tuple[type[Start], ...] = (OwnStarts, SharedStarts)
 """The starts that a corpus on disk may name."""
 SHARES: tuple[type[SkeletonShares], ...] = (UniformLengths, UniformSkeletons, SkewedLengths)
 """The shares of skeletons that a corpus on disk may name."""
-FITTERS: tuple[type[Fitter], ...] = ()
+FITTERS: tuple[type[Fitter], ...] = (LevenbergMarquardt, BatchedAdam)
 """The fitters that a corpus on disk may name."""
 
 

@@ -1,5 +1,6 @@
 """Trained networks beside their equations, and how a part of a corpus is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,13 @@ from baselines.languages import Equations
 from baselines.population import gauss_legendre, relative_errors
 from esr.random import RandomStreams
 
-__all__ = ["Shard", "make_shard"]
+__all__ = ["Shard", "joined", "make_shard", "train_networks"]
 
 LEAST = 1e-12
 """Mean square below which a function counts as zero, so that nothing is relative to it."""
+MARGIN = 0.8
+"""Part of the tolerance that is trained to, since errors are a little larger elsewhere than at the
+points of training."""
 ROWS = 1000
 """Networks whose errors are measured together, to bound memory."""
 
@@ -61,10 +65,26 @@ def make_shard(recipe: Recipe, index: int, size: int, device: torch.device | str
     Returns:
         M networks, whether converged or not, on the CPU.
     """
-    language, architecture, training = recipe.language, recipe.architecture, recipe.training
     stream = RandomStreams(recipe.seed)[f"equations of shard {index}"]
-    drawn = language.draw(size, recipe.shares, generator=stream)
-    start = recipe.start.draw(architecture, index * size, size, recipe.seed).to(device)
+    drawn = recipe.language.draw(size, recipe.shares, generator=stream)
+    return train_networks(recipe, drawn, index * size, device)
+
+
+def train_networks(
+    recipe: Recipe, drawn: Equations, first: int, device: torch.device | str = "cpu"
+) -> Shard:
+    """Train a network towards each of M equations.
+
+    Arguments:
+        recipe: How to begin and how to train.
+        drawn: The equations, on the CPU.
+        first: Number of the first network in its population, which decides its initial weights.
+        device: Where they are trained.
+    Returns:
+        M networks, whether converged or not, on the CPU.
+    """
+    architecture, training = recipe.architecture, recipe.training
+    start = recipe.start.draw(architecture, first, len(drawn), recipe.seed).to(device)
     equations = Equations(drawn.skeletons.to(device), drawn.steps.to(device))
     points = gauss_legendre(training.nodes, architecture.inputs)
     targets = _values(recipe, equations, points.points.to(device))
@@ -72,16 +92,29 @@ def make_shard(recipe: Recipe, index: int, size: int, device: torch.device | str
     usable = torch.isfinite(square) & (square > LEAST)
     targets = torch.where(usable[:, None], targets, 1.0)
     weights = training.fitter.fit(
-        architecture, start, targets.to(start), points.to(start), training.tolerance
+        architecture, start, targets.to(start), points.to(start), MARGIN * training.tolerance
     ).weights.detach()
     checked = gauss_legendre(training.check_nodes, architecture.inputs).to(targets)
-    errors = []
-    for first in range(0, size, ROWS):
-        rows = slice(first, first + ROWS)
-        wanted = _values(recipe, equations[rows], checked.points)
-        errors.append(relative_errors(architecture, weights[rows], wanted, checked))
+    rows = torch.arange(len(drawn), device=weights.device)
+    errors = [
+        relative_errors(
+            architecture, weights[some], _values(recipe, equations[some], checked.points), checked
+        )
+        for some in torch.split(rows, ROWS)
+    ]
     found = torch.where(usable, torch.cat(errors), torch.inf).float()
     return Shard(drawn, weights.float().cpu(), found.cpu(), training.tolerance)
+
+
+def joined(shards: Sequence[Shard]) -> Shard:
+    """The networks of at least one shard, in order, as one."""
+    equations = Equations(
+        torch.cat([shard.equations.skeletons for shard in shards]),
+        torch.cat([shard.equations.steps for shard in shards]),
+    )
+    weights = torch.cat([shard.weights for shard in shards])
+    errors = torch.cat([shard.errors for shard in shards])
+    return Shard(equations, weights, errors, shards[0].tolerance)
 
 
 def _values(recipe: Recipe, equations: Equations, points: Tensor) -> Tensor:

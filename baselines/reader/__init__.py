@@ -17,12 +17,20 @@ from baselines.reader.encoders import (
     ProbeEncoder,
     RandomOrder,
 )
+from baselines.reader.equation_of import (
+    Candidate,
+    NetworkEquation,
+    equation_of,
+    equations_of,
+)
 from baselines.reader.reader import Reader
 from baselines.reader.refinement import Refined, Refinement, refine
+from baselines.reader.saved import load_reader, read_reader_note, save_reader
 from baselines.reader.size import ReaderSize
 
 __all__ = [
     "Beam",
+    "Candidate",
     "CanonicalOrder",
     "Decoded",
     "Decoding",
@@ -30,6 +38,7 @@ __all__ = [
     "GivenOrder",
     "GraphEncoder",
     "Greedy",
+    "NetworkEquation",
     "NeuronEncoder",
     "Prefixes",
     "ProbeEncoder",
@@ -41,5 +50,10 @@ __all__ = [
     "Refinement",
     "Sampling",
     "Writer",
+    "equation_of",
+    "equations_of",
+    "load_reader",
+    "read_reader_note",
     "refine",
+    "save_reader",
 ]

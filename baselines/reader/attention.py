@@ -93,12 +93,13 @@ class SelfAttention(nn.Module):
         Returns:
             `(R, N, d)`.
         """
-        projected, messages, start = self.project(features), [], 0
-        for span in spans:
-            stop = start + span.rows * span.length
-            queries, own = self._split(projected[:, start:stop], span)
+        projected = torch.split(
+            self.project(features), [rows * length for rows, length in spans], 1
+        )
+        messages = []
+        for part, span in zip(projected, spans, strict=True):
+            queries, own = self._split(part, span)
             messages.append(attended(queries, own, causal).flatten(1, 2))
-            start = stop
         combined: Tensor = self.combine(_joined(messages))
         return combined
 
@@ -112,9 +113,8 @@ class SelfAttention(nn.Module):
 
     def _split(self, projected: Tensor, span: Span) -> tuple[Tensor, KeysValues]:
         """Queries, and keys and values, of one span."""
-        shape = (len(projected), *span, 3, self.heads, -1)
-        parts = projected.view(shape).transpose(2, 4)  # (R, B, h, 3, L, d / h)
-        queries, keys, values = parts.unbind(3)
+        parts = projected.view(len(projected), *span, 3, self.heads, -1).unbind(3)
+        queries, keys, values = (part.transpose(2, 3) for part in parts)  # (R, B, h, L, d / h)
         return queries, KeysValues(keys, values)
 
 
@@ -140,19 +140,17 @@ class CrossAttention(nn.Module):
     def remember(self, memory: Tensor) -> KeysValues:
         """Keys and values of a memory `(R, B, m, d)`."""
         projected = self.project(memory.flatten(1, 2))
-        parts = projected.view(*memory.shape[:3], 2, self.heads, -1).transpose(2, 4)
-        return KeysValues(*parts.unbind(3))
+        keys, values = projected.view(*memory.shape[:3], 2, self.heads, -1).unbind(3)
+        return KeysValues(keys.transpose(2, 3), values.transpose(2, 3))
 
     def forward(self, features: Tensor, spans: Sequence[Span], memory: KeysValues) -> Tensor:
         """Messages `(R, N, d)` to tokens `(R, N, d)` from the memories of their sequences."""
-        asked, messages, start, row = self.ask(features), [], 0, 0
-        for span in spans:
-            stop, last = start + span.rows * span.length, row + span.rows
-            shape = (len(asked), *span, self.heads, -1)
-            queries = asked[:, start:stop].view(shape).transpose(2, 3)
-            own = KeysValues(memory.keys[:, row:last], memory.values[:, row:last])
-            messages.append(attended(queries, own, False).flatten(1, 2))
-            start, row = stop, last
+        asked = torch.split(self.ask(features), [rows * length for rows, length in spans], 1)
+        keys, values = (torch.split(part, [span.rows for span in spans], 1) for part in memory)
+        messages = []
+        for part, span, *own in zip(asked, spans, keys, values, strict=True):
+            queries = part.view(len(part), *span, self.heads, -1).transpose(2, 3)
+            messages.append(attended(queries, KeysValues(*own), False).flatten(1, 2))
         combined: Tensor = self.combine(_joined(messages))
         return combined
 

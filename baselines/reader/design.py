@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.func import jvp
 
 from baselines.languages import Skeleton
 from baselines.population import Points
@@ -55,17 +54,8 @@ class Design:
         """`values` and their derivatives by the numbers, `(B, N, C + I)`."""
         values, slopes = torch.zeros_like(self.root), []
         for form, start in zip(self.skeleton.forms, self.coefficients, strict=True):
-            own = numbers[:, start : start + form.numbers].clone()
-            coefficient, own[:, 0] = own[:, :1].clone(), 1.0
-
-            def term(given: Tensor, form=form) -> Tensor:  # type: ignore[no-untyped-def]
-                return form.evaluate(given, self.points.points) * self.root
-
-            column = term(own)
-            slopes.append(column)
-            for place in range(1, form.numbers):
-                direction = torch.zeros_like(own)
-                direction[:, place] = 1.0
-                slopes.append(coefficient * jvp(term, (own,), (direction,))[1])
-            values = values + coefficient * column
-        return values, torch.stack(slopes, 2)
+            own = numbers[:, start : start + form.numbers]
+            term, by_number = form.linearised(own, self.points.points)
+            values = values + term
+            slopes.append(by_number)
+        return values * self.root, torch.cat(slopes, 2) * self.root[:, None]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from baselines.languages import Number
 from baselines.reader.design import Design
-from baselines.reader.rounding import triangular
+from baselines.reader.rounding import rounded_coefficients, triangular
 
 __all__ = ["Combinations", "InnerLattice", "combinations_at"]
 
@@ -56,17 +56,33 @@ class InnerLattice:
         columns = design.columns(self.steps.to(design.root) / number.scale)
         self._basis, self._triangles = triangular(columns)
 
-    def best(self, targets: Tensor, kept: int) -> Combinations:
-        """The combinations that leave least of the targets `(M, N)`, best first, with real
-        coefficients; `kept` of them or all."""
+    def near(
+        self, targets: Tensor, coefficient: Number, kept: int
+    ) -> tuple[Combinations, Combinations]:
+        """The combinations that leave least of the targets, best first; `kept` of them or all.
+
+        Arguments:
+            targets: `(M, N)`.
+            coefficient: What may stand before a term.
+            kept: How many, at least 1.
+        Returns:
+            Those that leave least with real coefficients, then those that do with coefficients
+            rounded one after the other.
+        """
         count, points, terms = self._basis.shape
         flat = self._basis.transpose(0, 1).reshape(points, count * terms)
         projected = (targets @ flat).view(-1, count, terms)
-        explained = projected.square().sum(2)  # (M, G)
-        explained, which = explained.topk(min(kept, count), sorted=True)
-        picked = projected.gather(1, which[..., None].expand(*which.shape, terms))
-        outside = targets.square().sum(1, keepdim=True) - explained
-        return Combinations(self.steps[which], self._triangles[which], picked, outside)
+        outside = targets.square().sum(1, keepdim=True) - projected.square().sum(2)  # (M, G)
+        lost = rounded_coefficients(coefficient, self._triangles, projected, 1, (0,))[1][..., 0]
+        few = min(kept, count)
+
+        def picked(by: Tensor) -> Combinations:
+            which = by.topk(few, largest=False, sorted=True).indices
+            own = projected.gather(1, which[..., None].expand(*which.shape, terms))
+            left = outside.gather(1, which)
+            return Combinations(self.steps[which], self._triangles[which], own, left)
+
+        return picked(outside), picked(outside + lost)
 
 
 def combinations_at(

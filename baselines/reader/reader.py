@@ -60,7 +60,8 @@ class Reader(EnergyModel[ReadingBatch]):
             )
         super().__init__(copies)
         size = size if size is not None else ReaderSize()
-        self.numbers_weight = numbers_weight
+        self.architecture, self.language = architecture, language
+        self.size, self.numbers_weight = size, numbers_weight
         self.encoder = encoder(architecture, size.width, copies, generator=generator)
         self.decoder = Decoder(
             len(language.vocabulary), language.tokens, size, copies, generator=generator

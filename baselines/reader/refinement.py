@@ -135,13 +135,15 @@ def _refine_some(
     settings: Refinement,
 ) -> None:
     """Refine the networks `rows`, all of one skeleton, and write what is found into `found`."""
-    starts = fit.starts(targets)
+    starts, near = fit.near(targets)
     if fit.lattice.whole:
         starts = starts[:, :1]
     elif rough is not None:
         starts = torch.cat([starts, rough[:, None, : starts.shape[2]]], 1)
     real, squares = fit.fitted(targets, starts, settings.steps)
-    steps, both = fit.rounded(targets, real)
+    if not fit.lattice.whole:
+        near = fit.around(targets, real)
+    steps, both = fit.rounded(near)
     count = steps.shape[2]
     found.equations.steps[rows, :count] = steps[:, 0]
     found.numbers[rows, :count] = real

@@ -1,5 +1,7 @@
 """Least squares on triangles: real coefficients, and the best ones among the language's steps."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -43,7 +45,11 @@ def real_coefficients(triangle: Tensor, projected: Tensor) -> Tensor:
 
 
 def rounded_coefficients(
-    number: Number, triangle: Tensor, projected: Tensor, beam: int = 16
+    number: Number,
+    triangle: Tensor,
+    projected: Tensor,
+    beam: int = 16,
+    tried: Sequence[int] = (0, -1, 1),
 ) -> tuple[Tensor, Tensor]:
     r"""Coefficients in steps that nearly minimise a sum of squares.
 
@@ -58,6 +64,7 @@ def rounded_coefficients(
         triangle: :math:`R`, `(*, C, C)`.
         projected: :math:`z`, the targets in the basis, `(*, C)`.
         beam: Beginnings kept, at least 1.
+        tried: Which numbers are tried, as places after the nearest one; 0 first.
     Returns:
         For each of the L best, at most `beam`, best first: steps int64 `(*, L, C)`, and the sum
         of squares `(*, L)`; that of the part of the targets outside the basis is not counted.
@@ -73,15 +80,14 @@ def rounded_coefficients(
         remains, pivot = projected[..., None, place] - known, row[..., place]  # (*, L), (*, 1)
         centre = torch.where(pivot == 0, 0.0, remains / torch.where(pivot == 0, 1.0, pivot))
         near = number.nearest(centre)
-        tried = torch.stack([number.shifted(near, by) for by in (0, -1, 1)], -1)  # (*, L, 3)
-        left = remains[..., None] - pivot[..., None] * tried / number.scale
-        repeats = tried == near[..., None]  # at the ends of the range
+        trials = torch.stack([number.shifted(near, by) for by in tried], -1)  # (*, L, tried)
+        left = remains[..., None] - pivot[..., None] * trials / number.scale
+        repeats = trials == near[..., None]  # at the ends of the range
         repeats[..., 0] = False
         left = torch.where(repeats, torch.inf, left)
         total = (cost[..., None] + left.square()).flatten(-2)
-        steps = steps[..., None, :].repeat_interleave(3, -2)
-        steps[..., place] = tried
-        steps = steps.flatten(-3, -2)
+        steps = steps.repeat_interleave(len(tried), -2)
+        steps[..., place] = trials.flatten(-2)
         cost, best = total.topk(min(beam, total.shape[-1]), largest=False, sorted=True)
         steps = steps.gather(-2, best[..., None].expand(*best.shape, count))
     return steps, cost

@@ -49,14 +49,16 @@ class SkeletonFit:
         """Numbers in memory for each network, about."""
         return len(self.lattice.steps) * len(self.design.coefficients)
 
-    def starts(self, targets: Tensor) -> Tensor:
-        """Real coefficients with the best combinations of inner numbers, `(M, k, n)`.
+    def near(self, targets: Tensor) -> tuple[Tensor, Combinations]:
+        """Numbers to start a fit from, `(M, k, n)`, best first: real coefficients with the best
+        combinations of inner numbers; and the best combinations for rounded coefficients.
 
         Arguments:
             targets: What networks say, times the roots of the points' weights, `(M, N)`.
         """
-        best = self.lattice.best(targets, self.kept)
-        return self._joined(real_coefficients(best.triangles, best.projected), best.steps)
+        best, near = self.lattice.near(targets, self.language.coefficient, self.kept)
+        real = real_coefficients(best.triangles, best.projected)
+        return self._joined(real, best.steps), near
 
     def fitted(self, targets: Tensor, starts: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Real numbers `(M, n)` of the least sum of squares, and that sum `(M,)`.
@@ -86,18 +88,25 @@ class SkeletonFit:
         parameters = found.parameters.view(networks, count, numbers)
         return parameters[torch.arange(networks, device=best.device), best], squares
 
-    def rounded(self, targets: Tensor, fitted: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The two best equations found, in steps, best first, int64 `(M, 2, n)`, and their sums of
-        squares `(M, 2)`; infinite where there is no second.
+    def around(self, targets: Tensor, fitted: Tensor) -> Combinations:
+        """Combinations of inner numbers next to fitted ones `(M, n)`: of the least certain, both
+        neighbours."""
+        number, inner = self.language.inner, fitted[:, self.design.inner]
+        near = number.nearest(inner)
+        beyond = torch.where(inner * number.scale >= near, 1, -1)
+        far = torch.where(beyond > 0, number.shifted(near, 1), number.shifted(near, -1))
+        free = min(inner.shape[1], _BRANCHES)
+        least_sure = (inner * number.scale - near).abs().topk(free, 1).indices  # (M, free)
+        tried = []
+        for choice in product((False, True), repeat=free):
+            mask = torch.zeros_like(near, dtype=torch.bool)
+            chosen = torch.tensor(choice, device=near.device).expand(len(near), free)
+            tried.append(torch.where(mask.scatter(1, least_sure, chosen), far, near))
+        return combinations_at(number, self.design, torch.stack(tried, 1), targets)
 
-        Arguments:
-            targets: `(M, N)`.
-            fitted: Real numbers `(M, n)`; needed if the lattice is not whole, and else unused.
-        """
-        if self.lattice.whole or fitted is None:
-            near = self.lattice.best(targets, self.kept)
-        else:
-            near = self._around(targets, fitted)
+    def rounded(self, near: Combinations) -> tuple[Tensor, Tensor]:
+        """The two best equations with given combinations of inner numbers, in steps, best first,
+        int64 `(M, 2, n)`, and their sums of squares `(M, 2)`; infinite if there is no second."""
         steps, squares = rounded_coefficients(
             self.language.coefficient, near.triangles, near.projected
         )
@@ -139,21 +148,6 @@ class SkeletonFit:
         inverse = torch.linalg.solve_triangular(regular, unit.expand_as(triangle), upper=True)
         errors: Tensor = (inverse.square().sum(2) * (squares / free)[:, None]).sqrt()
         return errors
-
-    def _around(self, targets: Tensor, fitted: Tensor) -> Combinations:
-        """Combinations next to fitted inner numbers: of some, both neighbours."""
-        number, inner = self.language.inner, fitted[:, self.design.inner]
-        near = number.nearest(inner)
-        beyond = torch.where(inner * number.scale >= near, 1, -1)
-        far = torch.where(beyond > 0, number.shifted(near, 1), number.shifted(near, -1))
-        free = min(inner.shape[1], _BRANCHES)
-        least_sure = (inner * number.scale - near).abs().topk(free, 1).indices  # (M, free)
-        tried = []
-        for choice in product((False, True), repeat=free):
-            mask = torch.zeros_like(near, dtype=torch.bool)
-            chosen = torch.tensor(choice, device=near.device).expand(len(near), free)
-            tried.append(torch.where(mask.scatter(1, least_sure, chosen), far, near))
-        return combinations_at(number, self.design, torch.stack(tried, 1), targets)
 
     def _joined(self, coefficients: Tensor, inner: Tensor) -> Tensor:
         """All numbers in the order of the text from coefficients and inner steps."""

@@ -59,7 +59,7 @@ class GraphEncoder(Encoder):
                 f"messages need channels and features, but got {channels} channels and "
                 f"{[unit.name for unit in features]}"
             )
-        self.architecture, self.channels = architecture, channels
+        self.architecture, self.channels, self.features = architecture, channels, tuple(features)
         self.inputs = Drawn(self._draw_inputs, replicas, generator=generator)
         self.layers = nn.ModuleList(
             ChannelLayer(channels, features, replicas, generator=generator)

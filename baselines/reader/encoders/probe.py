@@ -42,7 +42,7 @@ class ProbeEncoder(Encoder):
         generator: Generator | None = None,
     ) -> None:
         super().__init__(memory_tokens(expanded, width))
-        self.architecture = architecture
+        self.architecture, self.nodes = architecture, nodes
         line = torch.cos(math.pi * (torch.arange(nodes) + 0.5) / nodes)
         grid = torch.meshgrid([line] * architecture.inputs, indexing="ij")
         self.register_buffer("points", torch.stack(grid, -1).flatten(0, -2))
