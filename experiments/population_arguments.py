@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+import torch
+
 from baselines.corpus import Manifest, Recipe, Training, Workforce
 from baselines.corpus.generation import SHARD_SIZE
 from baselines.languages import (
@@ -13,17 +15,21 @@ from baselines.languages import (
     polynomials,
     waves_and_growth,
 )
-from baselines.population import UNITS, Architecture, LevenbergMarquardt, OwnStarts, SharedStarts
+from baselines.population import (
+    UNITS,
+    Architecture,
+    LevenbergMarquardt,
+    OwnStarts,
+    SharedStarts,
+)
 from esr.errors import ConfigurationError
 
 __all__ = ["Wish", "parser_of", "wish_of", "workforce_of"]
 
 POLYNOMIALS, WAVES, OWN, SHARED = "polynomials", "waves", "own", "shared"
-OF_RECIPE = (
-    "language degree max_terms max_length skewed start kinds scale hidden unit bias nodes "
-    "tolerance seed shard_size"
-).split()
-"""Options that change what the networks are."""
+OF_EQUATIONS = ("language", "degree", "max_terms", "max_length", "skewed", "seed")
+OF_NETWORKS = ("start", "kinds", "scale", "hidden", "unit", "bias")
+OF_TRAINING = ("nodes", "tolerance", "shard_size")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,11 +102,18 @@ def workforce_of(options: argparse.Namespace) -> Workforce:
     """Who makes the corpus.
 
     Raises:
-        ConfigurationError: If a number is out of range.
+        ConfigurationError: If a number is out of range or the device is not here.
     """
     rank, _, ranks = options.rank.partition("/")
     if not (rank.isdecimal() and ranks.isdecimal()):
         raise ConfigurationError(f"--rank takes two numbers such as 0/4, but got {options.rank!r}")
+    try:
+        torch.empty(0, device=options.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"--device {options.device} cannot be used here ({reason}); cpu works everywhere"
+        ) from error
     return Workforce(options.processes, int(rank), int(ranks), options.device)
 
 
@@ -111,7 +124,9 @@ def wish_of(options: argparse.Namespace) -> Wish:
         ConfigurationError: If they contradict each other or a value is out of range.
         DataError: If the folder's manifest cannot be read.
     """
-    silent = all(getattr(options, name) is None for name in OF_RECIPE)
+    silent = all(
+        getattr(options, name) is None for name in (*OF_EQUATIONS, *OF_NETWORKS, *OF_TRAINING)
+    )
     if silent and Manifest.there(options.folder):
         found = Manifest.read(options.folder)
         networks = options.networks if options.networks is not None else found.networks

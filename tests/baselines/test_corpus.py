@@ -152,6 +152,8 @@ def test_parts_may_hold_parts_and_tuples() -> None:
 def test_what_cannot_be_written_down_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"OutputFitter\.ridge must be a plain value"):
         recipe(training=Training(OutputFitter(ridge=math.inf)))
+    with pytest.raises(ConfigurationError, match=r"OutputFitter\.ridge must be a plain value"):
+        recipe(training=Training(OutputFitter(ridge=torch.ones(2))))  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="must be a dataclass of plain values"):
         recipe(start=OwnStarts)
     own = Architecture((1, 8, 1), Unit("sin", SINE.value, lambda z, a: 2 * a))
