@@ -57,7 +57,7 @@ class BatchedAdam:
     def __init__(
         self,
         steps: int = 3000,
-        rate: float = 0.01,
+        rate: float = 0.02,
         last_rate: float | None = None,
         decays: tuple[float, float] = (0.9, 0.999),
         batch: int = 2000,
@@ -97,7 +97,7 @@ class BatchedAdam:
             parts = [
                 self._fitted(architecture, weights.detach().clone(), own, points, tolerance)
                 for weights, own in zip(
-                    start.split(self.batch), targets.split(self.batch), strict=True
+                    torch.split(start, self.batch), torch.split(targets, self.batch), strict=True
                 )
             ]
         return Fitted(*(torch.cat(part) for part in zip(*parts, strict=True)))

@@ -21,9 +21,6 @@ from esr.errors import ConfigurationError
 
 __all__ = ["Damping", "LevenbergMarquardt"]
 
-_NUMBERS = 4_000_000
-"""How many numbers the largest tensor of a batch may have."""
-
 
 @dataclass(frozen=True)
 class Damping:
@@ -72,19 +69,26 @@ class LevenbergMarquardt:
     Arguments:
         steps: Most steps of a network, at least 1.
         damping: How damping changes; `Damping()` unless given.
-        batch: Most networks at once, at least 1; fewer where tensors would be large.
+        batch: Most networks at once, at least 1.
+        numbers: How many numbers the largest tensor may have; with many points there are fewer
+            networks at once, but at least one. What fits a processor's cache is quickest.
     Raises:
         ConfigurationError: If a number is below 1.
     """
 
     def __init__(
-        self, steps: int = 200, damping: Damping | None = None, batch: int = 2000
+        self,
+        steps: int = 200,
+        damping: Damping | None = None,
+        batch: int = 2000,
+        numbers: int = 1_000_000,
     ) -> None:
-        if steps < 1 or batch < 1:
+        if min(steps, batch, numbers) < 1:
             raise ConfigurationError(
-                f"steps and batch must be at least 1, but are {steps} and {batch}"
+                f"steps, batch and numbers must be at least 1, but are {steps}, {batch} and "
+                f"{numbers}"
             )
-        self.steps, self.batch = steps, batch
+        self.steps, self.batch, self.numbers = steps, batch, numbers
         self.damping = damping if damping is not None else Damping()
 
     def fit(
@@ -101,12 +105,12 @@ class LevenbergMarquardt:
         A network whose start is not finite, or gives no finite error, stays as it is.
         """
         targets, points = checked(architecture, start, targets, points, tolerance)
-        largest = len(points.weights) * min(len(points.weights), 2 * architecture.count)
-        rows = max(1, min(self.batch, _NUMBERS // largest))
+        largest = len(points.weights) * min(len(points.weights), architecture.count)
+        rows = max(1, min(self.batch, self.numbers // largest))
         with torch.no_grad():
             errors = [
                 relative_errors(architecture, *part, points)
-                for part in zip(start.split(rows), targets.split(rows), strict=True)
+                for part in zip(torch.split(start, rows), torch.split(targets, rows), strict=True)
             ]
             found = Fitted(
                 start.detach().clone(),

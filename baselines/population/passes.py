@@ -115,9 +115,7 @@ def products(passed: Pass, sensitive: Sequence[Tensor], bias: bool) -> list[Laye
     """
     count = len(passed.outputs)
     return [
-        Layer(
-            torch.bmm(given.mT.expand(count, -1, -1), by), by.sum(1, True) if bias else None
-        )
+        Layer(torch.bmm(given.mT.expand(count, -1, -1), by), by.sum(1, True) if bias else None)
         for given, by in zip(passed.features, sensitive, strict=True)
     ]
 
