@@ -89,18 +89,20 @@ class Speed:
         return _timed(train, networks)
 
     def loop(self, networks: int) -> Measured:
-        """Train so many networks one after the other."""
+        """Train so many networks one after the other, once a short one has warmed up."""
+        drawn = self._drawn(0, networks)
+        points, weights = (part.float() for part in self.points)
+        targets = self._values(drawn, self.points.points).float()
+        wanted = self._values(drawn, self.finer.points)
+        generator = Generator().manual_seed(self.seed)
+        warm_up = Loop(self.tolerance, steps=2)
+        warm_up.train(points, weights, targets[:1], generator=generator)
 
         def train() -> int:
-            drawn = self._drawn(0, networks)
-            points, weights = (part.float() for part in self.points)
-            targets = self._values(drawn, self.points.points).float()
-            generator = Generator().manual_seed(self.seed)
             loop = Loop(self.tolerance)
             trained = loop.train(points, weights, targets, generator=generator)
             with torch.no_grad():
                 checked = torch.stack([one.double()(self.finer.points)[:, 0] for one in trained])
-            wanted = self._values(drawn, self.finer.points)
             errors = self.finer.mean((checked - wanted).square())
             return int((errors <= self.tolerance * self.finer.mean(wanted.square())).sum())
 
