@@ -57,7 +57,7 @@ class BatchedAdam:
     """
 
     steps: int = 3000
-    rate: float = 0.01
+    rate: float = 0.02
     last_rate: float | None = None
     decays: tuple[float, float] = (0.9, 0.999)
     batch: int = 2000
