@@ -3,7 +3,9 @@ import math
 import multiprocessing
 import os
 import random
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 from stub_fitter import OutputFitter
 from torch import Tensor
 
+import baselines.corpus.workers as workers
 from baselines.corpus import (
     Corpus,
     Manifest,
@@ -258,8 +261,30 @@ def test_machines_share_the_work(tmp_path: Path) -> None:
         Workforce(rank=2, ranks=2)
 
 
-def test_a_process_of_its_own_makes_the_same_and_tells_its_mistakes() -> None:
-    """One process for both, since each has to load torch."""
+class InThread:
+    """In place of a process, which would have to load torch."""
+
+    exitcode = -9
+
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def join(self, seconds: float = 0.0) -> None:
+        """The thread ends when its line is closed."""
+
+    kill = close = join
+
+
+def in_thread(target: Callable[..., None]) -> Callable[[Order], workers._Worker]:
+    def begin(order: Order) -> workers._Worker:
+        here, there = multiprocessing.Pipe()
+        return workers._Worker(InThread(target, order, there), here)  # type: ignore[arg-type]
+
+    return begin
+
+
+def test_workers_make_the_same_and_tell_their_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_begin", in_thread(workers._serve))
     given, too_large = recipe(start=SharedStarts(2)), 10**18
     shards = shards_in_processes(Order.of(given, SIZE, "cpu"), [1, 0, too_large], 1)
     for expected in (1, 0):
@@ -268,6 +293,23 @@ def test_a_process_of_its_own_makes_the_same_and_tells_its_mistakes() -> None:
         assert same(shard, make_shard(given, index, SIZE))
     with pytest.raises(TrainingError, match=f"shard {too_large} could not be made: .*Error: "):
         next(shards)
+
+
+def test_each_shard_is_made_once_by_several_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_begin", in_thread(workers._serve))
+    told: list[Progress] = []
+    generate(recipe(), tmp_path / "a", NETWORKS, SIZE, Workforce(processes=3), told.append)
+    assert [progress.new for progress in told] == list(range(0, NETWORKS + 1, SIZE))
+    found = Corpus.open(tmp_path / "a").load(converged=False)
+    assert same(found, made(tmp_path / "b").load(converged=False))
+
+
+def test_a_process_that_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_begin", in_thread(lambda order, line: line.close()))
+    with pytest.raises(TrainingError, match="should make shard 3 ended by SIGKILL; what is comp"):
+        list(shards_in_processes(Order.of(recipe(), SIZE, "cpu"), [3], 1))
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from baselines.corpus.shard_file import shard_path
 from experiments.population import main
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["--shard-size", "20", "--hidden", "6", "--nodes", "8"]
+SMALL = ["--shard-size", "20", "--hidden", "6", "--nodes", "8", "--tolerance", "0.1"]
 
 
 def words(folder: Path, *more: str) -> list[str]:
@@ -29,7 +29,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_it_makes_and_checks_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words(tmp_path, "--tolerance", "0.1", "--seed", "4")) == 0
+    assert main(words(tmp_path, "--seed", "4")) == 0
     assert f"60 networks in {tmp_path}, 60 of them new, of which" in capsys.readouterr().out
     corpus = Corpus.open(tmp_path)
     assert (len(corpus), corpus.manifest.tolerance, corpus.manifest.recipe["seed"]) == (60, 0.1, 4)
