@@ -7,37 +7,11 @@ from torch import Tensor
 
 from baselines.languages import Equations, Language
 from baselines.population import Architecture, Points
+from baselines.reader.settings import Refinement
 from baselines.reader.skeleton_fit import SkeletonFit
-from esr.errors import ConfigurationError, DataError
+from esr.errors import DataError
 
-__all__ = ["Refined", "Refinement", "refine"]
-
-_MEMORY = 2**22  # numbers held at once for the networks of a chunk
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """Settings of refinement.
-
-    Arguments:
-        tolerance: Largest relative error at which an equation counts as that of a network; not
-            below what the networks were trained to.
-        combinations: Most combinations of inner numbers that are tried; if the language has
-            more, they are spread evenly over it.
-        kept: How many of the best combinations are rounded.
-        steps: Steps of the fit of all numbers, at least 1.
-    Raises:
-        ConfigurationError: If one of them is not positive.
-    """
-
-    tolerance: float = 1e-3
-    combinations: int = 10_000
-    kept: int = 8
-    steps: int = 15
-
-    def __post_init__(self) -> None:
-        if not min(self.tolerance, self.combinations, self.kept, self.steps) > 0:
-            raise ConfigurationError(f"settings of refinement must be positive, but are {self}")
+__all__ = ["Refined", "refine"]
 
 
 @dataclass(frozen=True)
@@ -117,12 +91,13 @@ def refine(
     for index in torch.unique(skeletons).tolist():  # few: one batch for all networks of a skeleton
         if index < 0:
             continue
-        fit = SkeletonFit(language, index, here, settings.combinations, settings.kept)
+        fit = SkeletonFit(language, index, here, settings)
         rows = (skeletons == index).nonzero()[:, 0]
-        for some in rows.split(max(1, _MEMORY // fit.width)):
+        for some in torch.split(rows, fit.chunk):
             outputs = architecture.outputs(weights[some].double(), here.points)
-            rough = numbers[some].double() if numbers is not None else None
-            _refine_some(found, fit, some, outputs * fit.design.root, rough, settings)
+            count = len(language.skeletons[index].numbers)
+            rough = numbers[some, :count].double() if numbers is not None else None
+            _refine_some(found, fit, some, outputs * fit.design.root, rough)
     return found
 
 
@@ -132,17 +107,9 @@ def _refine_some(
     rows: Tensor,
     targets: Tensor,
     rough: Tensor | None,
-    settings: Refinement,
 ) -> None:
     """Refine the networks `rows`, all of one skeleton, and write what is found into `found`."""
-    starts, near = fit.near(targets)
-    if fit.lattice.whole:
-        starts = starts[:, :1]
-    elif rough is not None:
-        starts = torch.cat([starts, rough[:, None, : starts.shape[2]]], 1)
-    real, squares = fit.fitted(targets, starts, settings.steps)
-    if not fit.lattice.whole:
-        near = fit.around(targets, real)
+    real, squares, near = fit.fitted(targets, rough)
     steps, both = fit.rounded(near)
     count = steps.shape[2]
     found.equations.steps[rows, :count] = steps[:, 0]

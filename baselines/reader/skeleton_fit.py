@@ -10,11 +10,13 @@ from baselines.population import Points
 from baselines.reader.design import Design
 from baselines.reader.inner_lattice import Combinations, InnerLattice, combinations_at
 from baselines.reader.rounding import real_coefficients, rounded_coefficients, triangular
+from baselines.reader.settings import Refinement
 from esr.equations import levenberg_marquardt
 from esr.errors import DataError
 
 __all__ = ["SkeletonFit"]
 
+_MEMORY = 2**22  # numbers held at once for the networks of a chunk
 _BRANCHES = 3  # inner numbers of which both neighbours are tried if not all combinations are
 
 
@@ -25,14 +27,13 @@ class SkeletonFit:
         language: Its language.
         index: Which of the language's skeletons.
         points: The N points where networks and equations are compared.
-        combinations: Most combinations of inner numbers to try.
-        kept: How many of the best combinations are gone on with.
+        settings: Those of refinement.
     Raises:
         DataError: If points are fewer than numbers.
     """
 
     def __init__(
-        self, language: Language, index: int, points: Points, combinations: int, kept: int
+        self, language: Language, index: int, points: Points, settings: Refinement
     ) -> None:
         skeleton = language.skeletons[index]
         if len(points.weights) < len(skeleton.numbers):
@@ -40,69 +41,40 @@ class SkeletonFit:
                 f"{skeleton.text} has {len(skeleton.numbers)} numbers, but there are only "
                 f"{len(points.weights)} points to fit them at; give at least as many"
             )
-        self.language, self.index, self.kept = language, index, kept
+        self.language, self.settings = language, settings
         self.design = Design(skeleton, points)
-        self.lattice = InnerLattice(language.inner, self.design, combinations)
+        self.lattice = InnerLattice(language.inner, self.design, settings.combinations)
 
     @property
-    def width(self) -> int:
-        """Numbers in memory for each network, about."""
-        return len(self.lattice.steps) * len(self.design.coefficients)
+    def chunk(self) -> int:
+        """How many networks to treat at once, so that memory is bounded."""
+        return max(1, _MEMORY // (len(self.lattice.steps) * len(self.design.coefficients)))
 
-    def near(self, targets: Tensor) -> tuple[Tensor, Combinations]:
-        """Numbers to start a fit from, `(M, k, n)`, best first: real coefficients with the best
-        combinations of inner numbers; and the best combinations for rounded coefficients.
+    def fitted(
+        self, targets: Tensor, rough: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Combinations]:
+        """Real numbers `(M, n)` of the least sum of squares, that sum `(M,)`, and combinations of
+        inner numbers for rounding.
 
         Arguments:
             targets: What networks say, times the roots of the points' weights, `(M, N)`.
+            rough: One more start of the fit, `(M, n)`; unused if all combinations were tried.
         """
-        best, near = self.lattice.near(targets, self.language.coefficient, self.kept)
-        real = real_coefficients(best.triangles, best.projected)
-        return self._joined(real, best.steps), near
+        best, near = self._near(targets)
+        starts = self._joined(real_coefficients(best.triangles, best.projected), best.steps)
+        if self.lattice.whole:
+            return *self._least(targets, starts[:, :1]), near
+        if rough is not None:
+            starts = torch.cat([starts, rough[:, None]], 1)
+        numbers, squares = self._least(targets, starts)
+        return numbers, squares, self._around(targets, numbers)
 
-    def fitted(self, targets: Tensor, starts: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """Real numbers `(M, n)` of the least sum of squares, and that sum `(M,)`.
-
-        Arguments:
-            targets: `(M, N)`.
-            starts: Numbers to start from, `(M, k, n)`.
-            steps: Steps of Levenberg and Marquardt's method.
-        """
-        networks, count, numbers = starts.shape
-        if not self.design.inner:
-            squares = (self.design.values(starts[:, 0]) - targets).square().sum(1)
-            return starts[:, 0], squares
-        wanted = targets.repeat_interleave(count, 0)
-
-        def linearise(given: Tensor) -> tuple[Tensor, Tensor]:
-            values, slopes = self.design.linearised(given)
-            return values - wanted, slopes
-
-        found = levenberg_marquardt(
-            lambda given: self.design.values(given) - wanted,
-            starts.reshape(-1, numbers),
-            steps=steps,
-            linearise=linearise,
-        )
-        squares, best = (found.loss * targets.shape[1]).view(networks, count).min(1)
-        parameters = found.parameters.view(networks, count, numbers)
-        return parameters[torch.arange(networks, device=best.device), best], squares
-
-    def around(self, targets: Tensor, fitted: Tensor) -> Combinations:
-        """Combinations of inner numbers next to fitted ones `(M, n)`: of the least certain, both
-        neighbours."""
-        number, inner = self.language.inner, fitted[:, self.design.inner]
-        near = number.nearest(inner)
-        beyond = torch.where(inner * number.scale >= near, 1, -1)
-        far = torch.where(beyond > 0, number.shifted(near, 1), number.shifted(near, -1))
-        free = min(inner.shape[1], _BRANCHES)
-        least_sure = (inner * number.scale - near).abs().topk(free, 1).indices  # (M, free)
-        tried = []
-        for choice in product((False, True), repeat=free):
-            mask = torch.zeros_like(near, dtype=torch.bool)
-            chosen = torch.tensor(choice, device=near.device).expand(len(near), free)
-            tried.append(torch.where(mask.scatter(1, least_sure, chosen), far, near))
-        return combinations_at(number, self.design, torch.stack(tried, 1), targets)
+    def best(self, targets: Tensor) -> Tensor:
+        """The equations found, in steps, int64 `(M, n)`, for targets `(M, N)`; as `rounded` has
+        them after `fitted`, but without its fit where it is not needed."""
+        whole = self.lattice.whole
+        near = self._near(targets)[1] if whole else self.fitted(targets)[2]
+        return self.rounded(near)[0][:, 0]
 
     def rounded(self, near: Combinations) -> tuple[Tensor, Tensor]:
         """The two best equations with given combinations of inner numbers, in steps, best first,
@@ -148,6 +120,48 @@ class SkeletonFit:
         inverse = torch.linalg.solve_triangular(regular, unit.expand_as(triangle), upper=True)
         errors: Tensor = (inverse.square().sum(2) * (squares / free)[:, None]).sqrt()
         return errors
+
+    def _near(self, targets: Tensor) -> tuple[Combinations, Combinations]:
+        """The best combinations of the lattice for real and for rounded coefficients."""
+        return self.lattice.near(targets, self.language.coefficient, self.settings.kept)
+
+    def _least(self, targets: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+        """Real numbers `(M, n)` of the least sum of squares from starts `(M, k, n)`, and that."""
+        networks, count, numbers = starts.shape
+        if not self.design.inner:  # least squares has found them
+            squares = (self.design.values(starts[:, 0]) - targets).square().sum(1)
+            return starts[:, 0], squares
+        wanted = targets.repeat_interleave(count, 0)
+
+        def linearise(given: Tensor) -> tuple[Tensor, Tensor]:
+            values, slopes = self.design.linearised(given)
+            return values - wanted, slopes
+
+        found = levenberg_marquardt(
+            lambda given: self.design.values(given) - wanted,
+            starts.reshape(-1, numbers),
+            steps=self.settings.steps,
+            linearise=linearise,
+        )
+        squares, best = (found.loss * targets.shape[1]).view(networks, count).min(1)
+        parameters = found.parameters.view(networks, count, numbers)
+        return parameters[torch.arange(networks, device=best.device), best], squares
+
+    def _around(self, targets: Tensor, fitted: Tensor) -> Combinations:
+        """Combinations of inner numbers next to fitted ones `(M, n)`: of the least certain, both
+        neighbours."""
+        number, inner = self.language.inner, fitted[:, self.design.inner]
+        near = number.nearest(inner)
+        above = inner * number.scale >= near
+        far = torch.where(above, number.shifted(near, 1), number.shifted(near, -1))
+        free = min(inner.shape[1], _BRANCHES)
+        unsure = (inner * number.scale - near).abs().topk(free, 1).indices  # (M, free)
+        tried = []
+        for choice in product((False, True), repeat=free):
+            chosen = torch.tensor(choice, device=near.device).expand(len(near), free)
+            mask = torch.zeros_like(near, dtype=torch.bool).scatter(1, unsure, chosen)
+            tried.append(torch.where(mask, far, near))
+        return combinations_at(number, self.design, torch.stack(tried, 1), targets)
 
     def _joined(self, coefficients: Tensor, inner: Tensor) -> Tensor:
         """All numbers in the order of the text from coefficients and inner steps."""
