@@ -28,11 +28,13 @@ def write_result(
     metrics: Mapping[str, float],
     expressions: Mapping[str, Expression],
     choices: Mapping[str, str],
+    processes: int = 1,
 ) -> Path:
     """Write `result.json` into a run's folder and return its path.
 
     Numbers that are not finite become null, since JSON has no other way to say it. `choices` are
-    the options of the task's own groups of configurations, such as the objective.
+    the options of the task's own groups of configurations, such as the objective. `processes`
+    trained together, and `cpu_seconds` are those of all of them.
     """
     content = {
         "task": task,
@@ -42,6 +44,7 @@ def write_result(
         "status": status,
         "seconds": round(seconds, 3),
         "cpu_seconds": round(cpu_seconds, 3),
+        "processes": processes,
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
         "expressions": {name: str(e) for name, e in expressions.items()},
         "latex": {name: e.latex() for name, e in expressions.items()},

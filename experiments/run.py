@@ -1,12 +1,18 @@
 """Run one task with one model: `python -m experiments.run +task=NAME [model=NAME] [key=value]`.
 
+By `torchrun --nproc-per-node 2 -m experiments.run ...` several processes train the model, each on
+its share of every batch, where the task can divide them.
+
 Everything a run writes lies in one folder: `result.json`, the resolved configuration,
 `checkpoint.pt`, TensorBoard events, figures and moving pictures.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -20,10 +26,11 @@ from rich.console import Console
 from esr.errors import ConfigurationError, TrainingError
 from esr.initialisation import save_initialisation
 from esr.random import RandomStreams
-from esr.training import Callback, Checkpoint, Trainer, TrainingResult
+from esr.training import Callback, Checkpoint, DataParallel, Trainer, TrainingResult
 from experiments.arguments import CONFIGS, UsageError, prepare_arguments
 from experiments.console import progress_display, show_conclusion
 from experiments.gif import save_gif
+from experiments.launch import Launch, launched
 from experiments.record import write_result
 from experiments.starting_point import StartingPoint, starting_point, without_start
 from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
@@ -41,9 +48,10 @@ _GROUPS = {"task", "model", "reference", "trainer"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run happens, what it is called, what it chose in the task's own groups of
-    configurations, and what its model starts from, if anything."""
+    """How a run was started, where it happens, what it is called, what it chose in the task's own
+    groups of configurations, and what its model starts from, if anything."""
 
+    launch: Launch
     folder: Path
     device: torch.device
     console: Console
@@ -59,48 +67,55 @@ class Place:
         return " ".join([self.task, *self.choices.values(), self.model])
 
 
-def run(config: DictConfig) -> bool:
+def run(config: DictConfig, launch: Launch) -> bool:
     """Train, conclude and record as the configuration says; returns whether it was interrupted.
 
     Raises:
         ValueError: If a setting or the data cannot be used; nothing has been trained then.
     """
-    place = _place(config)
+    place = _place(config, launch)
     _check_complete(config)
     streams = RandomStreams(config.seed, place.device)
     torch.set_num_threads(_at_least_one("threads", config.threads))
     task: Task[object] = instantiate(config.task, _convert_="all")
     trainer: Trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
+    launch.divide(task)
     task.prepare(streams, place.device)
+    launch.announce(place.folder)
     log = TensorBoardLog(place.folder, task.describe)
     display = progress_display(place.console, place.title)
-    found, result = _train(
-        "model", config, task, trainer, streams, place, [display, log, *task.callbacks]
-    )
-    reference, interrupted = None, result.interrupted
-    if config.get("reference") and place.model != place.reference and not interrupted:
-        streams = RandomStreams(config.seed, place.device)
-        display = progress_display(place.console, f"{place.reference} for reference")
-        reference, other = _train("reference", config, task, trainer, streams, place, [display])
-        interrupted = other.interrupted
-    print(f"{place.title}: reading the best replicas", flush=True)
-    conclusion = task.conclude(found, reference)
-    conclusion = with_counts(conclusion, result)
-    _record(config, place, result, conclusion, interrupted)
-    log.conclude(conclusion, _hyperparameters(config, place), result.steps)
-    show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
-    if interrupted:
-        print(f"go on with it: python -m experiments.run resume={place.folder}")
+    listeners: list[Callback[object]] = [display, log, *task.callbacks]
+    reference = None
+    with launch.group(place.device) as processes:
+        train = partial(_train, config, task, trainer, place, processes)
+        found, result = train("model", streams, listeners)
+        interrupted = result.interrupted
+        if config.get("reference") and place.model != place.reference and not interrupted:
+            streams = RandomStreams(config.seed, place.device)
+            display = progress_display(place.console, f"{place.reference} for reference")
+            reference, other = train("reference", streams, [display])
+            interrupted = other.interrupted
+    if launch.first:
+        print(f"{place.title}: reading the best replicas", flush=True)
+        conclusion = task.conclude(found, reference)
+        conclusion = with_counts(conclusion, result)
+        _record(config, place, result, conclusion, interrupted)
+        log.conclude(conclusion, _hyperparameters(config, place), result.steps)
+        show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
+        if interrupted:
+            print(f"go on with it: {launch.command} resume={place.folder}")
+    launch.end()
     return interrupted
 
 
 def _train(
-    name: str,
     config: DictConfig,
     task: Task[object],
     trainer: Trainer,
-    streams: RandomStreams,
     place: Place,
+    processes: DataParallel | None,
+    name: str,
+    streams: RandomStreams,
     callbacks: Sequence[Callback[object]],
 ) -> tuple[Contender[object], TrainingResult]:
     """Train what the configuration has under `name`, going on from its checkpoint if any."""
@@ -119,7 +134,7 @@ def _train(
     file = _CHECKPOINT if name == "model" else f"checkpoint-{name}.pt"
     identity = OmegaConf.to_yaml(config, resolve=True)
     checkpoint = Checkpoint(place.folder / file, config.checkpoint_seconds, identity)
-    result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint)
+    result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint, processes)
     label = place.model if name == "model" else place.reference
     return Contender(label, model, result.active), result
 
@@ -152,6 +167,7 @@ def _record(
         metrics=conclusion.metrics,
         expressions=conclusion.expressions,
         choices=place.choices,
+        processes=place.launch.world,
     )
     for name, figure in conclusion.figures.items():
         figure.savefig(place.folder / f"{name}.png", dpi=120)
@@ -166,16 +182,17 @@ def _record(
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 
 
-def _place(config: DictConfig) -> Place:
+def _place(config: DictConfig, launch: Launch) -> Place:
     hydra_config = HydraConfig.get()
     choices: dict[str, str] = hydra_config.runtime.choices
-    folder, device = Path(hydra_config.runtime.output_dir), _device(config.device)
+    folder = Path(hydra_config.runtime.output_dir)
+    device = _device(launch.device(config.device))
     task, model, reference = (choices[group] for group in ("task", "model", "reference"))
     goes_on = (folder / _CHECKPOINT).exists()  # the file it started from may be gone by now
     start = None if goes_on else starting_point(config.model)
     in_order = reversed(choices.items())  # Hydra has the groups listed last first
     own = {name: str(choice) for name, choice in in_order if _is_own_group(name)}
-    return Place(folder, device, Console(), task, model, reference, own, start)
+    return Place(launch, folder, device, Console(), task, model, reference, own, start)
 
 
 def _check_complete(config: DictConfig) -> None:
@@ -216,17 +233,17 @@ def _at_least_one(name: str, value: object) -> int:
     return value
 
 
-def _job(config: DictConfig) -> None:
+def _job(config: DictConfig, launch: Launch) -> None:
     """One run under Hydra; errors a user can mend become one line and exit status 2."""
     try:
-        interrupted = run(config)
+        interrupted = run(config, launch)
     except InstantiationException as error:
         sys.exit(_complain(str(error.__cause__ or error)))
     except (ValueError, TrainingError) as error:
         sys.exit(_complain(str(error)))
     except KeyboardInterrupt:
         folder = HydraConfig.get().runtime.output_dir
-        _complain(f"interrupted; go on with it: python -m experiments.run resume={folder}")
+        _complain(f"interrupted; go on with it: {launch.command} resume={folder}")
         sys.exit(INTERRUPTED)
     if interrupted:
         sys.exit(INTERRUPTED)
@@ -239,11 +256,21 @@ def _complain(message: str) -> int:
 
 def main() -> None:
     """Entry point of `python -m experiments.run`."""
+    launch = launched(os.environ)
     try:
-        sys.argv[1:] = prepare_arguments(sys.argv[1:])
+        sys.argv[1:] = launch.arguments(prepare_arguments(sys.argv[1:]))
     except UsageError as error:
         sys.exit(_complain(str(error)))
-    hydra.main(config_path=str(CONFIGS), config_name="config", version_base="1.3")(_job)()
+
+    def job(config: DictConfig) -> None:
+        _job(config, launch)
+
+    start = hydra.main(config_path=str(CONFIGS), config_name="config", version_base="1.3")(job)
+    if launch.first:
+        start()
+    else:  # the first process says what there is to say
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            start()
 
 
 if __name__ == "__main__":

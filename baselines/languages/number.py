@@ -100,6 +100,18 @@ class Number:
         away = torch.where(towards == 0, 1, towards).long()
         return torch.where(found == 0, away, found)
 
+    def shifted(self, steps: Tensor, by: int) -> Tensor:
+        """The numbers so many places further on in the list of all, held at its ends.
+
+        Arguments:
+            steps: Numbers of the range, int64 of any shape.
+            by: Places, negative for backwards.
+        """
+        zero_within = self.low <= 0 <= self.high
+        place = steps - int(zero_within) * (steps > 0) + by
+        place = place.clamp(self.low, self.high - int(zero_within))
+        return place + int(zero_within) * (place >= 0)
+
     def all_texts(self) -> list[str]:
         """Every number as it is written, in the order of `steps`."""
         return [self.text(steps) for steps in self.steps.tolist()]

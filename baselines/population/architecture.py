@@ -2,34 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
+from baselines.population.passes import Layer, derivatives, forward, sensitivities
 from baselines.population.units import Unit
 from baselines.population.units import unit as named_unit
 from esr.errors import ConfigurationError, DataError
 
 __all__ = ["Architecture", "Layer"]
-
-
-class Layer(NamedTuple):
-    """One layer of M networks.
-
-    Arguments:
-        weight: `(M, in, out)`.
-        bias: `(M, 1, out)`, or None.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """What arrives at the neurons, `(M, N, out)`, from `(M, N, in)`."""
-        if self.bias is None:
-            return torch.bmm(features, self.weight)
-        return torch.baddbmm(self.bias, features, self.weight)
 
 
 class Architecture:
@@ -132,11 +114,7 @@ class Architecture:
         Returns:
             `(M, N)`.
         """
-        layers = self.split(weights)
-        features = points.expand(len(weights), -1, -1)
-        for layer in layers[:-1]:
-            features = self.unit.value(layer(features))
-        return layers[-1](features)[..., 0]
+        return forward(self.split(weights), self.unit, points).outputs
 
     def jacobian(self, weights: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs `(M, N)` of networks, and their derivatives by the weights `(M, N, P)`.
@@ -146,23 +124,10 @@ class Architecture:
             points: `(N, D)`, or `(M, N, D)`.
         """
         layers = self.split(weights)
-        features = [points.expand(len(weights), -1, -1)]
-        arguments = []
-        for layer in layers[:-1]:
-            arguments.append(layer(features[-1]))
-            features.append(self.unit.value(arguments[-1]))
-        outputs = layers[-1](features[-1])[..., 0]
-        sensitivity = torch.ones_like(outputs)[..., None]  # (M, N, 1): of the output to a layer
-        by_weight, by_bias = [], []
-        for index in range(len(layers) - 1, -1, -1):
-            by_weight.append((features[index][..., None] * sensitivity[..., None, :]).flatten(2))
-            by_bias.append(sensitivity)
-            if index > 0:
-                back = torch.bmm(sensitivity, layers[index].weight.transpose(1, 2))
-                slope = self.unit.derivative(arguments[index - 1], features[index])
-                sensitivity = back * slope
-        parts = by_weight[::-1] + (by_bias[::-1] if self.bias else [])
-        return outputs, torch.cat(parts, 2)
+        passed = forward(layers, self.unit, points)
+        ones = torch.ones_like(passed.outputs[0])
+        sensitive = sensitivities(layers, self.unit, passed, ones)
+        return passed.outputs, derivatives(passed, sensitive, self.bias)
 
     def permuted(self, weights: Tensor, orders: Sequence[Tensor]) -> Tensor:
         """The same functions with hidden neurons in another order.

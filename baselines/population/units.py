@@ -39,9 +39,12 @@ def _gelu_derivative(argument: Tensor, value: Tensor) -> Tensor:
 
 
 SIN_COS = Unit(
-    "sin+cos", lambda z: torch.sin(z) + torch.cos(z), lambda z, a: torch.cos(z) - torch.sin(z)
+    "sin+cos",
+    lambda z: torch.sin(z + math.pi / 4).mul_(math.sqrt(2)),
+    lambda z, a: torch.cos(z + math.pi / 4).mul_(math.sqrt(2)),
 )
-"""sin z + cos z: neither odd nor even, so that networks without biases fit any function."""
+"""sin z + cos z, as one sine: neither odd nor even, so that networks without biases fit any
+function."""
 SINE = Unit("sin", torch.sin, lambda z, a: torch.cos(z))
 TANH = Unit("tanh", torch.tanh, lambda z, a: 1 - a * a)
 RELU = Unit("relu", torch.relu, lambda z, a: (z > 0).to(z))

@@ -1,6 +1,13 @@
 """Reading a network's weights and writing its equation."""
 
 from baselines.reader.contract import Prefixes, ReadingBatch, Writer
+from baselines.reader.decoding import (
+    Beam,
+    Decoded,
+    Decoding,
+    Greedy,
+    Sampling,
+)
 from baselines.reader.encoders import (
     CanonicalOrder,
     FlatEncoder,
@@ -10,14 +17,28 @@ from baselines.reader.encoders import (
     ProbeEncoder,
     RandomOrder,
 )
+from baselines.reader.equation_of import (
+    Candidate,
+    NetworkEquation,
+    equation_of,
+    equations_of,
+)
 from baselines.reader.reader import Reader
+from baselines.reader.refinement import Refined, Refinement, refine
+from baselines.reader.saved import load_reader, read_reader_note, save_reader
 from baselines.reader.size import ReaderSize
 
 __all__ = [
+    "Beam",
+    "Candidate",
     "CanonicalOrder",
+    "Decoded",
+    "Decoding",
     "FlatEncoder",
     "GivenOrder",
     "GraphEncoder",
+    "Greedy",
+    "NetworkEquation",
     "NeuronEncoder",
     "Prefixes",
     "ProbeEncoder",
@@ -25,5 +46,14 @@ __all__ = [
     "Reader",
     "ReaderSize",
     "ReadingBatch",
+    "Refined",
+    "Refinement",
+    "Sampling",
     "Writer",
+    "equation_of",
+    "equations_of",
+    "load_reader",
+    "read_reader_note",
+    "refine",
+    "save_reader",
 ]

@@ -60,7 +60,8 @@ class Reader(EnergyModel[ReadingBatch]):
             )
         super().__init__(copies)
         size = size if size is not None else ReaderSize()
-        self.numbers_weight = numbers_weight
+        self.architecture, self.language = architecture, language
+        self.size, self.numbers_weight = size, numbers_weight
         self.encoder = encoder(architecture, size.width, copies, generator=generator)
         self.decoder = Decoder(
             len(language.vocabulary), language.tokens, size, copies, generator=generator
@@ -68,6 +69,8 @@ class Reader(EnergyModel[ReadingBatch]):
         self.numbers = ReplicaLinear(
             self.encoder.tokens * size.width, language.slots, copies, generator=generator
         )
+        if generator is not None:
+            self.to(generator.device)
 
     def adapt(self, weights: Tensor) -> None:
         """Take scales from networks `(M, P)` of the training set, once, before training."""

@@ -32,6 +32,10 @@ class Interruption:
     ) -> None:
         self._restore()
 
+    def agreed(self) -> bool:
+        """Whether training is to end now; asked once before each step."""
+        return self.requested
+
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._restore()

@@ -11,6 +11,7 @@ from esr.errors import ConfigurationError, TrainingError
 from esr.models import BatchT, EnergyModel
 from esr.random import RandomStreams
 from esr.training.course import Course
+from esr.training.data_parallel import DataParallel
 from esr.training.rates import OptimizerFactory
 from esr.training.replicas import DivergenceAction, clear_optimizer_state
 
@@ -27,6 +28,7 @@ class Session(Generic[BatchT]):
         make_optimizer: Makes the optimizer from the parameters.
         streams: Random streams, saved and restored with the rest.
         course: Each replica's own way through the schedule; one way for all unless given.
+        processes: Those that train the model together; this one alone unless given.
     Raises:
         ConfigurationError: If a parameter does not lead with R.
     """
@@ -37,6 +39,7 @@ class Session(Generic[BatchT]):
         make_optimizer: OptimizerFactory,
         streams: RandomStreams,
         course: Course | None = None,
+        processes: DataParallel | None = None,
     ) -> None:
         for name, parameter in model.named_parameters():
             if parameter.dim() < 1 or parameter.shape[0] != model.replicas:
@@ -45,6 +48,7 @@ class Session(Generic[BatchT]):
                     f"the model's {model.replicas} replicas"
                 )
         self.model, self.streams, self.course = model, streams, course
+        self.processes = processes
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters)
         device = self.parameters[0].device
@@ -76,6 +80,12 @@ class Session(Generic[BatchT]):
         """Processor time of the whole process spent since training began, earlier sessions
         included."""
         return self._earlier_cpu_seconds + time.process_time() - self._cpu_began
+
+    def count_other_processes(self) -> None:
+        """Add to the processor time, at the end, what other processes of this session spent."""
+        if self.processes is not None:
+            own = time.process_time() - self._cpu_began
+            self._earlier_cpu_seconds += self.processes.total(own) - own
 
     def care_for_replicas(self, action: DivergenceAction) -> None:
         """Re-initialise or freeze the replicas that were unhealthy since the last call.

@@ -14,6 +14,7 @@ from esr.random import RandomStreams
 from esr.training.checkpoint import Checkpoint
 from esr.training.compiled import CompiledStep
 from esr.training.course import Course, at_pace
+from esr.training.data_parallel import DataParallel
 from esr.training.interruption import Interruption
 from esr.training.objective import BatchSource, Objective, Progress, plain_energy
 from esr.training.phases import Phase, Position, locate
@@ -37,7 +38,7 @@ class TrainingResult:
     Arguments:
         steps: Steps done.
         seconds: Time spent training, earlier sessions included.
-        cpu_seconds: Processor time of the process meanwhile, of all threads.
+        cpu_seconds: Processor time meanwhile, of all threads of all processes.
         interrupted: Whether Ctrl-C ended it before its last step.
         active: Replicas that trained to the end, bool `(R,)`.
         diverged: How often each replica diverged, `(R,)`.
@@ -126,6 +127,7 @@ class Trainer:
         validate: Validation[BatchT] | None = None,
         callbacks: Sequence[Callback[BatchT]] = (),
         checkpoint: Checkpoint | None = None,
+        processes: DataParallel | None = None,
     ) -> TrainingResult:
         """Train the model in place, going on from the checkpoint if its file exists.
 
@@ -136,26 +138,40 @@ class Trainer:
             validate: Gives each replica's validation error, `(R,)`; lower is better.
             callbacks: Hear of progress every `report_every` steps.
             checkpoint: Where to save state now and then, and at the end.
+            processes: Those that train the model together, with streams of the same seed; all
+                read the checkpoint, and the first alone validates, reports and saves. This
+                process alone unless given.
         Raises:
-            ConfigurationError: If a parameter does not lead with R, or the checkpoint is of
-                another run.
+            ConfigurationError: If a parameter does not lead with R, the checkpoint is of another
+                run, or steps of several processes are to be compiled.
             TrainingError: If every replica has diverged and is frozen.
         """
+        if processes is not None and self.compiler is not None:
+            raise ConfigurationError(
+                "steps that several processes take together cannot be compiled; train without a "
+                "compiler, or in one process"
+            )
         course = (
             Course(self.phases, self.portfolio, model.replicas, self.restarts)
             if self.portfolio is not None
             else None
         )
-        session = Session(model, self.optimizer, streams, course)
+        session = Session(model, self.optimizer, streams, course, processes)
         state = checkpoint.load(session.active.device) if checkpoint is not None else None
         if state is not None:
             session.restore(state)
+        interruption = Interruption()
+        if processes is not None:
+            processes.align(model, session.step)
+            interruption = processes.interruption()
+            if not processes.first:
+                validate, callbacks, checkpoint = None, (), None
         interrupted, compiled, limit = False, None, self._limit(session)
         for callback in callbacks:
             callback.started(self.total_steps, session.step)
         try:
-            with Interruption() as interruption:
-                while not self._done(session) and not interruption.requested:
+            with interruption:
+                while not self._done(session) and not interruption.agreed():
                     if compiled is None and session.own_steps > 0:
                         compiled = self._compiled(session, limit)
                     energies = self._step(session, source, compiled, limit)
@@ -165,6 +181,7 @@ class Trainer:
                     if checkpoint is not None and checkpoint.due():
                         checkpoint.save(session.state())
                 interrupted = not self._done(session)
+            session.count_other_processes()
             if checkpoint is not None and session.own_steps > 0:
                 checkpoint.save(session.state())
         finally:
@@ -295,13 +312,20 @@ class Trainer:
         limit: float | Tensor,
     ) -> Energy:
         """A step without a compiler; the numbers are one for all or each replica's, `(R,)`."""
-        energies = self.objective(session.model, batch, generator=session.streams["gates"])
+        processes, gates = session.processes, session.streams["gates"]
+        if processes is None:
+            energies = self.objective(session.model, batch, generator=gates)
+        else:
+            energies = processes.energies(self.objective, session.model, batch, gates)
         if isinstance(structure_scale, Tensor):
             structure_scale = structure_scale.to(energies.structure)
         per_replica = energies.per_replica(structure_scale)  # (R,)
         for parameter in session.parameters:
             parameter.grad = None
         per_replica.sum().backward()  # type: ignore[no-untyped-call]
+        if processes is not None:
+            energies = processes.average(session.parameters, energies)
+            per_replica = energies.per_replica(structure_scale)
         gradients = [p.grad for p in session.parameters if p.grad is not None]
         healthy, clipped = limit_gradients(gradients, per_replica, session.active, limit)
         session.healthy &= healthy

@@ -1,6 +1,7 @@
 """Encoders: from the weights of networks to a memory that a decoder attends to."""
 
 from baselines.reader.encoders.canonical import canonical
+from baselines.reader.encoders.described import describe_encoder, described_encoder
 from baselines.reader.encoders.encoder import Encoder, EncoderFactory
 from baselines.reader.encoders.flat import FlatEncoder
 from baselines.reader.encoders.graph import GraphEncoder
@@ -25,4 +26,6 @@ __all__ = [
     "ProbeEncoder",
     "RandomOrder",
     "canonical",
+    "describe_encoder",
+    "described_encoder",
 ]

@@ -61,7 +61,7 @@ class GraphEncoder(Encoder):
             channels, expanded // 2, expanded, width, replicas, generator=generator
         )
         super().__init__(readout.tokens)
-        self.architecture, self.channels = architecture, channels
+        self.architecture, self.channels, self.features = architecture, channels, tuple(features)
         self.inputs = Drawn(self._draw_inputs, replicas, generator=generator)
         self.layers = nn.ModuleList(
             ChannelLayer(channels, features, replicas, generator=generator)

@@ -47,7 +47,7 @@ class NeuronEncoder(Encoder):
     ) -> None:
         super().__init__(sum(architecture.hidden))
         size = replace(size or ReaderSize(width, layers=2), width=width)
-        self.architecture = architecture
+        self.architecture, self.size = architecture, size
         self.order = order if order is not None else GivenOrder()
         self.standard = Standard(architecture.count)
         around = zip(architecture.sizes[:-2], architecture.sizes[2:], strict=True)

@@ -43,7 +43,8 @@ class ProbeEncoder(Encoder):
         count = nodes**architecture.inputs
         readout = Expansion(count, expanded // 2, expanded, width, replicas, generator=generator)
         super().__init__(readout.tokens)
-        self.architecture, self.readout = architecture, readout
+        self.architecture, self.nodes = architecture, nodes
+        self.readout = readout
         line = torch.cos(math.pi * (torch.arange(nodes) + 0.5) / nodes)
         grid = torch.meshgrid([line] * architecture.inputs, indexing="ij")
         self.register_buffer("points", torch.stack(grid, -1).flatten(0, -2))
