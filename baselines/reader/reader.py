@@ -69,6 +69,8 @@ class Reader(EnergyModel[ReadingBatch]):
         self.numbers = ReplicaLinear(
             self.encoder.tokens * size.width, language.slots, copies, generator=generator
         )
+        if generator is not None:
+            self.to(generator.device)
 
     def adapt(self, weights: Tensor) -> None:
         """Take scales from networks `(M, P)` of the training set, once, before training."""

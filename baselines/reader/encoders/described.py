@@ -34,7 +34,7 @@ def describe_encoder(encoder: Encoder) -> dict[str, object]:
     """
     settings: dict[str, object] = {"kind": _name(type(encoder), _ENCODERS)}
     if isinstance(encoder, FlatEncoder | GraphEncoder | ProbeEncoder):
-        settings["expanded"] = encoder.second.out_features
+        settings["expanded"] = encoder.readout.second.out_features
     if isinstance(encoder, FlatEncoder | NeuronEncoder):
         settings["order"] = _name(type(encoder.order), _ORDERS)
     if isinstance(encoder, ProbeEncoder):

@@ -6,9 +6,8 @@ from typing import Protocol
 from torch import Generator, Tensor, nn
 
 from baselines.population import Architecture
-from esr.errors import ConfigurationError
 
-__all__ = ["Encoder", "EncoderFactory", "memory_tokens"]
+__all__ = ["Encoder", "EncoderFactory"]
 
 
 class Encoder(nn.Module, ABC):
@@ -50,17 +49,3 @@ class EncoderFactory(Protocol):
     ) -> Encoder:
         """An encoder into memories of `width` features d, for R replicas."""
         ...
-
-
-def memory_tokens(expanded: int, width: int) -> int:
-    """Tokens m of a vector of `expanded` numbers read as tokens of `width` features.
-
-    Raises:
-        ConfigurationError: If it is not a multiple.
-    """
-    if expanded < 1 or expanded % width:
-        raise ConfigurationError(
-            f"a memory is read as tokens of {width} features, so that its numbers must be a "
-            f"multiple of {width}, but are {expanded}; try {max(expanded // width, 1) * width}"
-        )
-    return expanded // width

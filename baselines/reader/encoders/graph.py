@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
-from baselines.linear import ReplicaLinear
 from baselines.population import Architecture, Unit
 from baselines.population.units import SINE
 from baselines.reader.drawn import Drawn
 from baselines.reader.encoders.channels import ChannelLayer, message
-from baselines.reader.encoders.encoder import Encoder, memory_tokens
+from baselines.reader.encoders.encoder import Encoder
+from baselines.reader.encoders.expansion import Expansion
 from esr.errors import ConfigurationError
 
 __all__ = ["COSINE", "GraphEncoder"]
@@ -25,10 +24,10 @@ class GraphEncoder(Encoder):
     .. math:: m_j = \sum_i W_{ij} h_i + b_j, \qquad
         h_j = L\,[\phi_1(g m_j + p), \phi_2(g m_j + p), \dots]
 
-    from learned values h of the input neurons to the output neuron, whose message passes through
-    two dense layers. Gains g and phases p are learned for each layer and channel, the linear map
-    L mixes channels. Neurons of a layer are treated alike, so that their order does not matter.
-    It sees the weights alone and is told neither points nor the networks' unit.
+    from learned values h of the input neurons to the output neuron, whose message becomes the
+    memory (`Expansion`). Gains g and phases p are learned for each layer and channel, the linear
+    map L mixes channels. Neurons of a layer are treated alike, so that their order does not
+    matter. It sees the weights alone and is told neither points nor the networks' unit.
 
     Arguments:
         architecture: Of the networks.
@@ -36,7 +35,7 @@ class GraphEncoder(Encoder):
         replicas: Number of parallel copies R.
         channels: Channels C of a message.
         features: The functions :math:`\phi`; sine and cosine unless given.
-        expanded: Width of the second dense layer, a multiple m of d; the first has half of it.
+        expanded: Numbers m d of a memory.
         generator: Feeds the initial draw.
     """
 
@@ -53,27 +52,28 @@ class GraphEncoder(Encoder):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__(memory_tokens(expanded, width))
         if channels < 1 or not features:
             raise ConfigurationError(
                 f"messages need channels and features, but got {channels} channels and "
                 f"{[unit.name for unit in features]}"
             )
+        readout = Expansion(
+            channels, expanded // 2, expanded, width, replicas, generator=generator
+        )
+        super().__init__(readout.tokens)
         self.architecture, self.channels, self.features = architecture, channels, tuple(features)
         self.inputs = Drawn(self._draw_inputs, replicas, generator=generator)
         self.layers = nn.ModuleList(
             ChannelLayer(channels, features, replicas, generator=generator)
             for _ in architecture.hidden
         )
-        self.first = ReplicaLinear(channels, expanded // 2, replicas, generator=generator)
-        self.second = ReplicaLinear(expanded // 2, expanded, replicas, generator=generator)
+        self.readout = readout
         self.register_buffer("scale", torch.tensor(3.0))
 
     def forward(self, weights: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Memory `(R, B, m, d)` of weights `(B, P)`."""
-        hidden = functional.gelu(self.first(self._messages(weights) / self.scale))
-        features: Tensor = self.second(hidden)
-        return features.view(*features.shape[:2], self.tokens, -1)
+        memory: Tensor = self.readout(self._messages(weights) / self.scale)
+        return memory
 
     @torch.no_grad()
     def adapt(self, weights: Tensor) -> None:

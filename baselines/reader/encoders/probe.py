@@ -4,18 +4,17 @@ import math
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
-from baselines.linear import ReplicaLinear
 from baselines.population import Architecture
-from baselines.reader.encoders.encoder import Encoder, memory_tokens
+from baselines.reader.encoders.encoder import Encoder
+from baselines.reader.encoders.expansion import Expansion
 from baselines.reader.encoders.standard import Standard
 
 __all__ = ["ProbeEncoder"]
 
 
 class ProbeEncoder(Encoder):
-    r"""Outputs at Chebyshev nodes :math:`\cos(\pi (k + 1/2) / K)` through two dense layers.
+    r"""Outputs at Chebyshev nodes :math:`\cos(\pi (k + 1/2) / K)` become the memory (`Expansion`).
 
     With D inputs the points are a grid of K nodes in each. It reads what a network computes and
     never its weights: what a reader of weights is to be compared with.
@@ -25,7 +24,7 @@ class ProbeEncoder(Encoder):
         width: Features d of a token.
         replicas: Number of parallel copies R.
         nodes: Nodes K in each input, at least 1.
-        expanded: Width of the second dense layer, a multiple m of d; the first has half of it.
+        expanded: Numbers m d of a memory.
         generator: Feeds the initial draw.
     """
 
@@ -41,20 +40,20 @@ class ProbeEncoder(Encoder):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__(memory_tokens(expanded, width))
+        count = nodes**architecture.inputs
+        readout = Expansion(count, expanded // 2, expanded, width, replicas, generator=generator)
+        super().__init__(readout.tokens)
         self.architecture, self.nodes = architecture, nodes
+        self.readout = readout
         line = torch.cos(math.pi * (torch.arange(nodes) + 0.5) / nodes)
         grid = torch.meshgrid([line] * architecture.inputs, indexing="ij")
         self.register_buffer("points", torch.stack(grid, -1).flatten(0, -2))
-        self.standard = Standard(len(self.points))
-        self.first = ReplicaLinear(len(self.points), expanded // 2, replicas, generator=generator)
-        self.second = ReplicaLinear(expanded // 2, expanded, replicas, generator=generator)
+        self.standard = Standard(count)
 
     def forward(self, weights: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Memory `(R, B, m, d)` of weights `(B, P)`."""
-        hidden = functional.gelu(self.first(self.standard(self._outputs(weights))))
-        features: Tensor = self.second(hidden)
-        return features.view(*features.shape[:2], self.tokens, -1)
+        memory: Tensor = self.readout(self.standard(self._outputs(weights)))
+        return memory
 
     def adapt(self, weights: Tensor) -> None:
         """Take means and deviations of the outputs from networks `(M, P)`."""
