@@ -178,6 +178,8 @@ def _record(
     for file, (model, replica) in conclusion.models.items():
         note = {"task": place.task, **place.choices, "model": place.model, "seed": config.seed}
         save_initialisation(place.folder / file, model, replica, note)
+    for file, write in conclusion.files.items():
+        write(place.folder / file)
     resolved = OmegaConf.to_yaml(config, resolve=True)
     (place.folder / "config.yaml").write_text(resolved, encoding="utf-8")
 

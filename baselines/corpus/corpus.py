@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from baselines.corpus.manifest import Manifest
+from baselines.corpus.recipe import Recipe
 from baselines.corpus.shard import Shard
 from baselines.corpus.shard_file import inspect_shard, read_shard, shard_path
 from baselines.corpus.split import held_out
@@ -40,6 +41,15 @@ class Corpus:
             """The networks' shape."""
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"the recipe of {folder} cannot be understood: {error}") from error
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its networks came about.
+
+        Raises:
+            DataError: If a part of it is of a class that is not known here.
+        """
+        return Recipe.described(self.manifest.recipe)
 
     @staticmethod
     def open(folder: Path | str) -> "Corpus":

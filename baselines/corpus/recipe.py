@@ -44,6 +44,8 @@ class Training:
         tolerance: Largest relative mean squared error of a converged network, positive.
         check_nodes: Quadrature nodes in each direction where errors are measured, more than
             `nodes`, so that what a network does between its training points counts.
+        margin: Part of the tolerance that is trained to, above 0 and at most 1, since errors are a
+            little larger elsewhere than at the points of training.
     Raises:
         ConfigurationError: If a number is out of range.
     """
@@ -52,8 +54,13 @@ class Training:
     nodes: int = 10
     tolerance: float = 1e-4
     check_nodes: int = 24
+    margin: float = 0.8
 
     def __post_init__(self) -> None:
+        if not 0 < self.margin <= 1:
+            raise ConfigurationError(
+                f"the margin must be above 0 and at most 1, but is {self.margin}"
+            )
         if not (1 <= self.nodes < self.check_nodes and 0 < self.tolerance < float("inf")):
             raise ConfigurationError(
                 f"training needs 1 <= nodes < check_nodes and a positive tolerance, but got "

@@ -15,9 +15,6 @@ __all__ = ["Shard", "joined", "make_shard", "train_networks"]
 
 LEAST = 1e-12
 """Mean square below which a function counts as zero, so that nothing is relative to it."""
-MARGIN = 0.8
-"""Part of the tolerance that is trained to, since errors are a little larger elsewhere than at the
-points of training."""
 ROWS = 1000
 """Networks whose errors are measured together, to bound memory."""
 
@@ -92,7 +89,11 @@ def train_networks(
     usable = torch.isfinite(square) & (square > LEAST)
     targets = torch.where(usable[:, None], targets, 1.0)
     weights = training.fitter.fit(
-        architecture, start, targets.to(start), points.to(start), MARGIN * training.tolerance
+        architecture,
+        start,
+        targets.to(start),
+        points.to(start),
+        training.margin * training.tolerance,
     ).weights.detach()
     checked = gauss_legendre(training.check_nodes, architecture.inputs).to(targets)
     rows = torch.arange(len(drawn), device=weights.device)

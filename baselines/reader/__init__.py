@@ -25,7 +25,7 @@ from baselines.reader.equation_of import (
 )
 from baselines.reader.monomials import read_as_polynomials
 from baselines.reader.reader import Reader
-from baselines.reader.refinement import Refined, Refinement, refine
+from baselines.reader.refinement import Refined, refine
 from baselines.reader.saved import load_reader, read_reader_note, save_reader
 from baselines.reader.search import search_skeletons
 from baselines.reader.settings import Refinement

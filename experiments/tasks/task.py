@@ -1,7 +1,8 @@
 """Contract of a task: what an experiment trains on, validates with and concludes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Protocol
 
 import torch
@@ -69,6 +70,7 @@ class Conclusion:
     texts: Mapping[str, str] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     models: Mapping[str, tuple[FunctionModel, int]] = field(default_factory=dict)
+    files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):
