@@ -38,7 +38,7 @@ class Damping:
         most: Largest damping; a network that gets there is given up on.
     Raises:
         ConfigurationError: If a number is out of range.
-    Source: Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05, eq. 2.5, where
+    Source: Nielsen (1999), Damping parameter in Marquardt's method, IMM-REP-1999-05, where
         `rise` doubles at each failure.
     """
 
@@ -59,22 +59,22 @@ class Damping:
 class LevenbergMarquardt:
     r"""Trains many networks at once, each with its own damping :math:`\lambda`, by steps
 
-        .. math:: (J^\top J + \lambda)^{-1} J^\top r = J^\top (JJ^\top + \lambda)^{-1} r
+    .. math:: (J^\top J + \lambda)^{-1} J^\top r = J^\top (JJ^\top + \lambda)^{-1} r
 
-        where r are the residuals, times the roots of the points' weights, and J their derivatives.
-        The right form is taken where there are fewer points than weights, and :math:`JJ^\top` is
-        found without J. A network that has converged makes room for the next, so that the batch
-        stays full; what becomes of a network does not depend, up to rounding, on the others. In float32
-    a few in a hundred may stop short of a tolerance of 1e-6 that float64 reaches.
+    where r are the residuals, times the roots of the points' weights, and J their derivatives.
+    The right form is taken where there are fewer points than weights, and :math:`JJ^\top` is
+    found without J. A network that has converged makes room for the next, so that the batch
+    stays full; what becomes of a network does not depend, up to rounding, on the others. In
+    float32 a few in a hundred may stop short of a tolerance of 1e-6 that float64 reaches.
 
-        Arguments:
-            steps: Most steps of a network, at least 1.
-            damping: How damping changes; `Damping()` unless given.
-            batch: Most networks at once, at least 1.
-            numbers: How many numbers the largest tensor may have; with many points there are fewer
-                networks at once, but at least one. What fits a processor's cache is quickest.
-        Raises:
-            ConfigurationError: If a number is below 1.
+    Arguments:
+        steps: Most steps of a network, at least 1.
+        damping: How damping changes; `Damping()` unless given.
+        batch: Most networks at once, at least 1.
+        numbers: How many numbers the largest tensor may have; with many points there are fewer
+            networks at once, but at least one. What fits a processor's cache is quickest.
+    Raises:
+        ConfigurationError: If a number is below 1.
     """
 
     def __init__(
