@@ -153,14 +153,11 @@ def kernel(passed: Pass, sensitive: Sequence[Tensor], bias: bool) -> Tensor:
     Returns:
         `(M, N, N)`.
     """
-    total: Tensor | None = None
+    count, points = passed.outputs.shape
+    total = passed.outputs.new_zeros(count, points, points)
     for given, by in zip(passed.features, sensitive, strict=True):
         alike = _product(given, given.mT)
-        if bias:
-            alike.add_(1)
-        share = _product(by, by.mT)
-        total = share * alike if total is None else total.addcmul_(share, alike)
-    assert total is not None
+        total.addcmul_(_product(by, by.mT), alike.add_(1) if bias else alike)
     return total
 
 
