@@ -3,7 +3,7 @@
 from baselines.languages.automaton import Automaton
 from baselines.languages.equations import Equations
 from baselines.languages.form import Form
-from baselines.languages.language import Language, Skeleton
+from baselines.languages.language import Language
 from baselines.languages.lengths import (
     SkeletonShares,
     SkewedLengths,
@@ -12,6 +12,7 @@ from baselines.languages.lengths import (
 )
 from baselines.languages.number import Number
 from baselines.languages.presets import polynomials, waves_and_growth
+from baselines.languages.skeleton import Skeleton
 from baselines.languages.vocabulary import Vocabulary
 
 __all__ = [

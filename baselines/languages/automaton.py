@@ -6,12 +6,16 @@ import torch
 from torch import Tensor
 
 from baselines.languages.number import Number
+from baselines.languages.skeleton import Piece
 from baselines.languages.vocabulary import DIGITS, Vocabulary
 from esr.errors import ConfigurationError
 
 __all__ = ["Automaton"]
 
-Piece = str | Number
+_CONFLICT = (
+    "two skeletons of the language cannot be told apart by their characters; give their terms "
+    "different beginnings"
+)
 
 
 class Automaton:
@@ -30,6 +34,7 @@ class Automaton:
         self._vocabulary = vocabulary
         self._edges: list[dict[int, int]] = [{}, {Vocabulary.PAD: 1}]
         self._numbers: list[dict[Number, int]] = [{}, {}]
+        self._after_number: set[int] = set()
         accepted: dict[int, int] = {}
         for index, skeleton in enumerate(skeletons):
             state = 0
@@ -71,6 +76,7 @@ class Automaton:
             return self._step(state, self._vocabulary.index(piece))
         if piece not in self._numbers[state]:
             target = self._new()
+            self._after_number.add(target)
             for text in piece.all_texts():
                 inside = state
                 for character in text[:-1]:
@@ -80,16 +86,17 @@ class Automaton:
         return self._numbers[state][piece]
 
     def _step(self, state: int, token: int) -> int:
+        """The state after one token that does not end a number, made if there is none."""
         if token not in self._edges[state]:
             self._edges[state][token] = self._new()
-        return self._edges[state][token]
+        target = self._edges[state][token]
+        if target in self._after_number:  # others lead there that may not go on like this
+            raise ConfigurationError(_CONFLICT)
+        return target
 
     def _link(self, state: int, token: int, target: int) -> None:
         if self._edges[state].setdefault(token, target) != target:
-            raise ConfigurationError(
-                "two skeletons of the language cannot be told apart by their characters; "
-                "give their terms different beginnings"
-            )
+            raise ConfigurationError(_CONFLICT)
 
     def _new(self) -> int:
         self._edges.append({})

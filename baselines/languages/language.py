@@ -9,35 +9,15 @@ from torch import Generator, Tensor
 from baselines.languages.automaton import Automaton
 from baselines.languages.equations import Equations
 from baselines.languages.form import Form
+from baselines.languages.layout import Layout
 from baselines.languages.lengths import SkeletonShares, UniformLengths
 from baselines.languages.number import Number
+from baselines.languages.skeleton import Piece, Skeleton
 from baselines.languages.vocabulary import Vocabulary
 from esr.equations import Expression, parse
 from esr.errors import ConfigurationError, DataError
 
-__all__ = ["Language", "Skeleton"]
-
-
-class Skeleton:
-    """An equation without its numbers: some of the language's terms, in order.
-
-    Arguments:
-        terms: Indices of the terms, ascending.
-        forms: The terms themselves.
-        coefficient: What stands before a term.
-        inner: What stands inside.
-    """
-
-    def __init__(
-        self, terms: Sequence[int], forms: Sequence[Form], coefficient: Number, inner: Number
-    ) -> None:
-        self.terms, self.forms = tuple(terms), tuple(forms)
-        self.text = "+".join(form.text for form in forms)
-        """With # for each number."""
-        self.numbers = tuple(
-            coefficient if place == 0 else inner for form in forms for place in range(form.numbers)
-        )
-        """What may stand at each place, in the order of the text."""
+__all__ = ["Language"]
 
 
 class Language:
@@ -54,7 +34,8 @@ class Language:
         max_length: Most characters of an equation; any unless given.
         leading: An equation begins with one of so many of the first forms; any unless given.
     Raises:
-        ConfigurationError: If a term cannot be read, is given twice, or no skeleton is left.
+        ConfigurationError: If a term cannot be read or is given twice, another argument is out
+            of range, no skeleton is left, or two cannot be told apart.
     """
 
     def __init__(
@@ -67,33 +48,29 @@ class Language:
         max_length: int | None = None,
         leading: int | None = None,
     ) -> None:
-        self.variables = tuple(variables)
         self.coefficient = coefficient if coefficient is not None else Number()
         self.inner = inner if inner is not None else Number(5, 30)
         self.max_terms, self.max_length, self.leading = max_terms, max_length, leading
+        self._check(forms, variables)
+        self.variables = tuple(variables)
         self.forms = tuple(Form(text, self.variables) for text in forms)
-        if len(set(forms)) < len(forms) or not forms or not self.coefficient.signed:
-            raise ConfigurationError(
-                f"a language needs different terms and a coefficient with signs, but got terms "
-                f"{list(forms)} and coefficient {self.coefficient}"
-            )
         names = {word for text in forms for word in _words(text)}
         signs = {c for text in forms for c in text if not c.isalnum() and c not in "#_"}
         self.vocabulary = Vocabulary([*sorted(signs | set("+-.")), *sorted(names)])
         self.skeletons = self._all_skeletons()
-        pieces = [self._pieces(skeleton) for skeleton in self.skeletons]
+        pieces = [skeleton.pieces(self.vocabulary) for skeleton in self.skeletons]
         self.automaton = Automaton(pieces, self.vocabulary)
-        lengths = [_characters(piece) for piece in pieces]
-        self.lengths = torch.tensor(lengths)
+        self.lengths = torch.tensor([_characters(piece) for piece in pieces])
         """Characters of each skeleton's equations, int64 `(K,)`."""
         self.slots = max(len(skeleton.numbers) for skeleton in self.skeletons)
         """Most numbers S of an equation."""
-        self._lay_out(pieces)
+        self._layout = Layout(pieces, [self.coefficient, self.inner], self.vocabulary)
+        self._first = self._first_slots()
 
     @property
     def tokens(self) -> int:
         """Most tokens T of an equation with its end."""
-        return self._template.shape[1]
+        return self._layout.template.shape[1]
 
     def describe(self) -> dict[str, object]:
         """Plain values from which `Language.described` makes the same language."""
@@ -115,14 +92,16 @@ class Language:
         """The language that `describe` described.
 
         Raises:
-            DataError: If something is missing or of a wrong type.
+            DataError: If something is missing, unknown or makes no language.
         """
-        given = dict(description)
         try:
+            given = dict(description)
             for name in ("coefficient", "inner"):
-                given[name] = Number(*given[name])  # type: ignore[misc]
+                given[name] = Number(*_three(given[name]))
             return Language(**given)  # type: ignore[arg-type]
-        except (KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
+            raise DataError(f"a description of a language needs {error}: {description}") from error
+        except (TypeError, ValueError) as error:
             raise DataError(
                 f"this does not describe a language ({error}): {description}"
             ) from error
@@ -136,32 +115,32 @@ class Language:
             count: Number M.
             shares: How often each skeleton; `UniformLengths` unless given.
             generator: Feeds the draws; the equations live on its device.
+        Raises:
+            ConfigurationError: If the number is not positive.
         """
+        if count < 1:
+            raise ConfigurationError(f"the number of equations must be positive, but is {count}")
         wanted = (shares if shares is not None else UniformLengths()).shares(self.lengths)
         device = generator.device
         which = torch.multinomial(wanted.to(device), count, replacement=True, generator=generator)
         steps = torch.zeros(count, self.slots, dtype=torch.long, device=device)
-        for number in (self.coefficient, self.inner):
+        for number, here in self._layout.kinds(which):
             values = number.steps.to(device)
-            shape = (count, self.slots)
-            picked = torch.randint(len(values), shape, generator=generator, device=device)
-            steps = torch.where(self._is(number).to(device)[which], values[picked], steps)
+            picked = torch.randint(len(values), here.shape, generator=generator, device=device)
+            steps = torch.where(here, values[picked], steps)
         return Equations(which, steps)
 
     def values(self, equations: Equations) -> Tensor:
         """The numbers themselves, float64 `(M, S)`; zero where there is none."""
-        return (
-            equations.steps.double()
-            / self._scale.to(equations.steps.device)[equations.skeletons.clamp_min(0)]
-        )
+        scale = self._layout.scale.to(equations.steps.device)
+        return equations.steps.double() / scale[equations.skeletons.clamp_min(0)]
 
     def nearest(self, skeletons: Tensor, numbers: Tensor) -> Equations:
         """Equations of given skeletons with the numbers nearest to real ones `(M, S)`."""
         steps = torch.zeros_like(numbers, dtype=torch.long)
-        for number in (self.coefficient, self.inner):
-            here = self._is(number).to(numbers.device)[skeletons.clamp_min(0)]
+        for number, here in self._layout.kinds(skeletons):
             steps = torch.where(here, number.nearest(numbers), steps)
-        return Equations(skeletons, torch.where((skeletons >= 0)[:, None], steps, 0))
+        return Equations(skeletons, steps)
 
     def evaluate(self, skeletons: Tensor, numbers: Tensor, points: Tensor) -> Tensor:
         """Values of equations, of the type of `numbers`; NaN where the skeleton is -1.
@@ -189,9 +168,9 @@ class Language:
     def encode(self, equations: Equations) -> Tensor:
         """Tokens with the end token and padding, int64 `(M, T)`."""
         kinds, device = equations.skeletons, equations.skeletons.device
-        tokens = self._template.to(device)[kinds]
+        tokens = self._layout.template.to(device)[kinds]
         plus_minus = torch.tensor([self.vocabulary.index(s) for s in "+-"], device=device)
-        for number, rows, slots, starts in self._places(kinds):
+        for number, rows, slots, starts in self._layout.places(kinds):
             characters = number.characters(equations.steps[rows, slots])
             for place, character in enumerate(characters):
                 if number.signed and place == 0:
@@ -205,7 +184,7 @@ class Language:
         kinds = self.automaton.run(tokens)
         steps = torch.zeros(len(tokens), self.slots, dtype=torch.long, device=tokens.device)
         minus = self.vocabulary.index("-")
-        for number, rows, slots, starts in self._places(kinds):
+        for number, rows, slots, starts in self._layout.places(kinds):
             characters = [tokens[rows, starts + place] for place in range(number.width)]
             read = [character - self.vocabulary.zero for character in characters]
             if number.signed:
@@ -247,7 +226,7 @@ class Language:
             for terms in combinations(range(len(self.forms)), count):
                 forms = [self.forms[index] for index in terms]
                 skeleton = Skeleton(terms, forms, self.coefficient, self.inner)
-                length = _characters(self._pieces(skeleton))
+                length = _characters(skeleton.pieces(self.vocabulary))
                 if terms[0] < lead and (self.max_length is None or length <= self.max_length):
                     found.append(skeleton)
         if not found:
@@ -257,58 +236,36 @@ class Language:
             )
         return tuple(found)
 
-    def _pieces(self, skeleton: Skeleton) -> list[str | Number]:
-        pieces: list[str | Number] = []
-        for form in skeleton.forms:
-            numbers = iter([self.coefficient] + [self.inner] * form.inner)
-            for part in form.text.replace("#", " # ").split():
-                pieces += [next(numbers)] if part == "#" else self.vocabulary.split(part)
-        return pieces
-
-    def _lay_out(self, pieces: Sequence[Sequence[str | Number]]) -> None:
-        """Write the tables: templates, where numbers start, what they are, terms' first slots."""
-        count = len(pieces)
-        point = self.vocabulary.index(".")
-        widths = [sum(1 if isinstance(p, str) else p.width for p in piece) for piece in pieces]
-        self._template = torch.full((count, max(widths) + 1), Vocabulary.PAD)
-        self._starts = torch.full((count, self.slots), -1)
-        self._kinds = torch.full((count, self.slots), -1)
-        self._scale = torch.ones(count, self.slots, dtype=torch.float64)
-        self._first = torch.full((len(self.forms), count), -1)
-        for row, piece in enumerate(pieces):
-            place = slot = 0
-            for part in piece:
-                if isinstance(part, str):
-                    self._template[row, place] = self.vocabulary.index(part)
-                    place += 1
-                    continue
-                self._starts[row, slot] = place
-                self._kinds[row, slot] = [self.coefficient, self.inner].index(part)
-                self._scale[row, slot] = part.scale
-                place += part.width
-                self._template[row, place - 1 - part.decimals] = point
-                slot += 1
-            self._template[row, place] = Vocabulary.END
+    def _first_slots(self) -> Tensor:
+        """The slot of each term's coefficient in each skeleton, -1 if it has none, `(F, K)`."""
+        first = torch.full((len(self.forms), len(self.skeletons)), -1)
+        for row, skeleton in enumerate(self.skeletons):
             slot = 0
-            for index, form in zip(
-                self.skeletons[row].terms, self.skeletons[row].forms, strict=True
-            ):
-                self._first[index, row] = slot
+            for index, form in zip(skeleton.terms, skeleton.forms, strict=True):
+                first[index, row] = slot
                 slot += form.numbers
+        return first
 
-    def _is(self, number: Number) -> Tensor:
-        """Where skeletons have a number of this kind, bool `(K, S)`."""
-        return self._kinds == [self.coefficient, self.inner].index(number)
-
-    def _places(self, kinds: Tensor) -> list[tuple[Number, Tensor, Tensor, Tensor]]:
-        """For each kind of number: rows, slots and first token of all its places."""
-        found = []
-        for number in {self.coefficient, self.inner}:
-            here = self._is(number).to(kinds.device)[kinds.clamp_min(0)] & (kinds >= 0)[:, None]
-            rows, slots = here.nonzero(as_tuple=True)
-            starts = self._starts.to(kinds.device)[kinds[rows], slots]
-            found.append((number, rows, slots, starts))
-        return found
+    def _check(self, forms: Sequence[str], variables: Sequence[str]) -> None:
+        """Refuse what makes no language, before anything is built from it."""
+        for what, names in (("terms", forms), ("variables", variables)):
+            if isinstance(names, str) or len(set(names)) < len(names) or not names:
+                raise ConfigurationError(
+                    f"a language needs one or more different {what} in a list, but got {names!r}"
+                )
+        numbers = (self.coefficient, self.inner)
+        if not all(isinstance(n, Number) for n in numbers) or not self.coefficient.signed:
+            raise ConfigurationError(
+                f"a language needs numbers, coefficients with signs among them, so that terms "
+                f"can be told apart, but got coefficient={self.coefficient!r} and "
+                f"inner={self.inner!r}; give Number objects, with low < 0 for the coefficient"
+            )
+        limits = (self.max_terms, self.max_length, self.leading)
+        if any(limit is not None and (type(limit) is not int or limit < 1) for limit in limits):
+            raise ConfigurationError(
+                f"max_terms, max_length and leading must be positive integers or None, but are "
+                f"{self.max_terms!r}, {self.max_length!r} and {self.leading!r}"
+            )
 
 
 def _words(text: str) -> list[str]:
@@ -317,6 +274,13 @@ def _words(text: str) -> list[str]:
     return [word for word in spaced.split() if not word.isdigit()]
 
 
-def _characters(pieces: Sequence[str | Number]) -> int:
+def _three(described: object) -> Sequence[int]:
+    """The arguments of a described number."""
+    if not isinstance(described, (list, tuple)) or len(described) != 3:
+        raise ValueError(f"a number must be [low, high, decimals], but is {described!r}")
+    return described
+
+
+def _characters(pieces: Sequence[Piece]) -> int:
     """Characters of an equation."""
     return sum(len(piece) if isinstance(piece, str) else piece.width for piece in pieces)

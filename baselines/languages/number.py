@@ -23,8 +23,8 @@ class Number:
         high: Largest number in steps, at least `low`.
         decimals: Digits after the point, at least 1.
     Raises:
-        ConfigurationError: If the range holds nothing but zero, is turned round, or mixes zero
-            with positive numbers without negative ones.
+        ConfigurationError: If something is no integer, the range is turned round or holds nothing
+            but zero, or there are no decimals.
     """
 
     low: int = -50

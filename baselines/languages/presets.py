@@ -2,6 +2,7 @@
 
 from baselines.languages.language import Language
 from baselines.languages.number import Number
+from esr.errors import ConfigurationError
 
 __all__ = ["polynomials", "waves_and_growth"]
 
@@ -30,7 +31,11 @@ def polynomials(
         degree: Highest power, at least 0.
         max_terms: Most terms; all unless given.
         max_length: Most characters; any unless given.
+    Raises:
+        ConfigurationError: If one of them is out of range.
     """
+    if type(degree) is not int or degree < 0:
+        raise ConfigurationError(f"the degree must be an integer from 0 on, but is {degree!r}")
     forms = ["#" + "*x" * power for power in range(degree, -1, -1)]
     return Language(forms, max_terms=max_terms, max_length=max_length)
 

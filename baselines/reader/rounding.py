@@ -57,7 +57,8 @@ def rounded_coefficients(
 
     The last coefficient is rounded first; then, with what remains, the one before it, and so on,
     since rounding one moves the best value of the others. Each time the nearest number and its
-    neighbours on both sides are tried, and the best few beginnings kept.
+    neighbours on both sides are tried, and the best few beginnings kept. It may miss the minimum
+    where the best real coefficients lie well outside of the range.
 
     Arguments:
         number: What may stand before a term, with scale s.
