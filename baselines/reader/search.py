@@ -8,6 +8,7 @@ from baselines.population import Architecture, Points
 from baselines.reader.refinement import Refined, refine
 from baselines.reader.settings import Refinement
 from baselines.reader.skeleton_fit import SkeletonFit
+from esr.errors import ConfigurationError
 
 __all__ = ["search_skeletons"]
 
@@ -18,12 +19,16 @@ def search_skeletons(
     weights: Tensor,
     points: Points,
     settings: Refinement | None = None,
+    gain: float = 1.5,
 ) -> Refined:
-    """The equations of the language that are nearest to what networks say.
+    r"""The equations of the language that are nearest to what networks say, for their length.
 
-    Each network is refined with every skeleton, and the one whose rounded equation has the least
-    misfit is taken. It reads nothing from the weights and needs no training, but takes K times as
-    long as refining one skeleton, and is possible only because a language is finite.
+    .. math:: \min_k \; m_k g^{n_k}
+
+    Each network is refined with every skeleton; of their rounded equations with misfits
+    :math:`m_k` and :math:`n_k` numbers the one with the least price is taken. This reads nothing
+    from the weights and needs no training, but takes K times as long as refining one skeleton,
+    and is possible only because a language is finite.
 
     Arguments:
         language: Whose K skeletons are tried.
@@ -31,9 +36,14 @@ def search_skeletons(
         weights: Networks, `(M, P)`.
         points: Where networks and equations are compared; more than the numbers of a skeleton.
         settings: Those of `Refinement` unless given.
+        gain: The factor :math:`g` by which each further number has to lessen the misfit, at least
+            1; with 1 longer equations follow a network's own errors.
     Raises:
+        ConfigurationError: If `gain` is below 1.
         DataError: If the points are fewer than a skeleton's numbers.
     """
+    if not gain >= 1:
+        raise ConfigurationError(f"gain must be at least 1, but is {gain}")
     settings = settings if settings is not None else Refinement()
     here = points.to(weights.double())
     outputs = architecture.outputs(weights.double(), here.points)
@@ -44,8 +54,9 @@ def search_skeletons(
         fit = SkeletonFit(language, index, here, settings)
         for some in torch.split(every, fit.chunk):
             targets = outputs[some] * fit.design.root
-            misfit = fit.misfit(fit.best(targets), targets)
-            better = misfit < least[some]
-            least[some] = torch.where(better, misfit, least[some])
+            steps = fit.best(targets)
+            price = fit.misfit(steps, targets) * gain ** steps.shape[1]
+            better = price < least[some]
+            least[some] = torch.where(better, price, least[some])
             chosen[some] = torch.where(better, index, chosen[some])
     return refine(language, architecture, weights, chosen, None, points, settings)

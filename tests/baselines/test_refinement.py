@@ -342,3 +342,22 @@ class TestRivals:
         settings = Refinement(combinations=combinations, steps=30)
         found = search_skeletons(WAVES, SINES, sines(equations), PLANE, settings)
         assert found.equations.equal(equations).all()
+
+    def test_each_further_number_has_to_lessen_the_misfit(self) -> None:
+        equations = drawn(polynomials(), 150)
+        weights = disturbed(quadratics(equations), 0.02)
+
+        def numbers(gain: float) -> Tensor:
+            found = search_skeletons(polynomials(), QUADRATICS, weights, LINE, None, gain)
+            return (found.equations.steps != 0).sum(1)
+
+        few, some, many = numbers(1e9), numbers(1.5), numbers(1.0)
+        assert (few == 1).all()
+        assert (few <= some).all()
+        assert (some <= many).all()
+        assert (some < many).any()
+
+    def test_gain_is_checked(self) -> None:
+        weights = quadratics(drawn(polynomials(), 1))
+        with pytest.raises(ConfigurationError, match="gain must be at least 1, but is 0"):
+            search_skeletons(polynomials(), QUADRATICS, weights, LINE, gain=0.5)
