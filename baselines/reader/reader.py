@@ -27,15 +27,15 @@ class Reader(EnergyModel[ReadingBatch]):
     r"""An encoder of weights and a transformer that writes tokens.
 
     The energy of a batch is the mean of :math:`-\log p(\text{token})` over all tokens including
-    the ends, plus a small part of the squared error of a dense layer that tells the equation's
-    numbers, in units of 5, from the memory.
+    the ends. If asked for, a part of the squared error of a dense layer that tells the equation's
+    numbers, in units of 5, from the memory is added.
 
     Arguments:
         architecture: Of the networks to read.
         language: Of the equations to write.
         encoder: Makes the encoder, such as `GraphEncoder`.
         size: Of the transformer.
-        numbers_weight: Weight of the numbers' error, at least 0.
+        numbers_weight: Weight of the numbers' error, at least 0; with 0 there is no such layer.
         replicas: None or the number of parallel copies R.
         generator: Feeds the initial draw; torch's default generator unless given.
     Raises:
@@ -48,7 +48,7 @@ class Reader(EnergyModel[ReadingBatch]):
         language: Language,
         encoder: EncoderFactory,
         size: ReaderSize | None = None,
-        numbers_weight: float = 0.1,
+        numbers_weight: float = 0.0,
         replicas: int | None = None,
         generator: Generator | None = None,
     ) -> None:
@@ -66,9 +66,11 @@ class Reader(EnergyModel[ReadingBatch]):
         self.decoder = Decoder(
             len(language.vocabulary), language.tokens, size, copies, generator=generator
         )
-        self.numbers = ReplicaLinear(
-            self.encoder.tokens * size.width, language.slots, copies, generator=generator
-        )
+        self.numbers: ReplicaLinear | None = None
+        if numbers_weight > 0:
+            self.numbers = ReplicaLinear(
+                self.encoder.tokens * size.width, language.slots, copies, generator=generator
+            )
         if generator is not None:
             self.to(generator.device)
 
@@ -93,7 +95,7 @@ class Reader(EnergyModel[ReadingBatch]):
         said = laid_out(functional.pad(tokens[:, :-1], (1, 0), value=Vocabulary.START), spans)
         scores = self.decoder(said, spans, memory)
         data = _surprise(scores, laid_out(tokens, spans))
-        if self.numbers_weight > 0:
+        if self.numbers is not None:
             told = self.numbers(memory.flatten(2)) - numbers.to(memory) / LARGEST
             there = (numbers != 0).to(memory)
             misfit = (told.square() * there).sum((1, 2)) / there.sum().clamp_min(1)
@@ -105,7 +107,7 @@ class Reader(EnergyModel[ReadingBatch]):
         return CachedPrefixes(self.decoder, self.decoder.remember(self.encoder(weights)))
 
     def _check(self, batch: ReadingBatch) -> None:
-        places, slots = self.decoder.places, self.numbers.out_features
+        places, slots = self.language.tokens, self.language.slots
         rows = len(batch.weights)
         if batch.tokens.shape != (rows, places) or batch.numbers.shape != (rows, slots):
             raise DataError(

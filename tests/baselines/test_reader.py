@@ -43,9 +43,7 @@ LANGUAGE = polynomials(1)
 
 def make(name: str, seed: int = 0, replicas: int = R) -> Reader:
     generator = Generator().manual_seed(seed)
-    return Reader(
-        ARCHITECTURE, LANGUAGE, ENCODERS[name], SIZE, replicas=replicas, generator=generator
-    ).double()
+    return Reader(ARCHITECTURE, LANGUAGE, ENCODERS[name], SIZE, 0.1, replicas, generator).double()
 
 
 def batch(
@@ -176,7 +174,7 @@ def test_grouping_by_length_changes_no_energy(name: str) -> None:
     model, given = make(name), batch()
     lengths = (given.tokens != Vocabulary.PAD).sum(1)
     assert len(cut_spans(sorted(lengths.tolist()), 1)) > 1
-    model.numbers_weight = 0.0
+    model.numbers = None
     scores = forced(model, given.tokens, given.weights)
     said = scores.gather(3, given.tokens.expand(R, B, -1)[..., None])[..., 0]
     said = torch.where(given.tokens == Vocabulary.PAD, 0.0, said)
@@ -223,7 +221,8 @@ def test_beginnings_longer_than_equations_are_refused() -> None:
 def test_the_numbers_error_is_that_of_the_numbers_there_are() -> None:
     model, given = make("flat"), batch()
     without = make("flat")
-    without.numbers_weight = 0.0
+    without.numbers = None
+    assert model.numbers is not None
     told = model.numbers(model.encoder(given.weights).flatten(2))
     there = given.numbers != 0
     errors = torch.stack([(own - given.numbers / 5)[there].square().mean() for own in told])
