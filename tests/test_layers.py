@@ -41,6 +41,7 @@ LAYERS = [
     "baselines.languages",
     "baselines.population",
     "baselines.corpus",
+    "baselines.refinement",
     "baselines.reader",
     "baselines",
     "experiments",

@@ -23,12 +23,8 @@ from baselines.reader.equation_of import (
     equation_of,
     equations_of,
 )
-from baselines.reader.monomials import read_as_polynomials
 from baselines.reader.reader import Reader
-from baselines.reader.refinement import Refined, refine
 from baselines.reader.saved import load_reader, read_reader_note, save_reader
-from baselines.reader.search import search_skeletons
-from baselines.reader.settings import Refinement
 from baselines.reader.size import ReaderSize
 
 __all__ = [
@@ -49,16 +45,11 @@ __all__ = [
     "Reader",
     "ReaderSize",
     "ReadingBatch",
-    "Refined",
-    "Refinement",
     "Sampling",
     "Writer",
     "equation_of",
     "equations_of",
     "load_reader",
-    "read_as_polynomials",
     "read_reader_note",
-    "refine",
     "save_reader",
-    "search_skeletons",
 ]

@@ -11,8 +11,8 @@ from baselines.languages import Equations, Language
 from baselines.population import Points, gauss_legendre, matching, network_of
 from baselines.reader.decoding import Beam, Decoded, Decoding
 from baselines.reader.reader import Reader
-from baselines.reader.refinement import refine
-from baselines.reader.settings import Refinement
+from baselines.refinement.refine import refine
+from baselines.refinement.settings import Refinement
 from esr.equations import Expression
 from esr.errors import DataError
 

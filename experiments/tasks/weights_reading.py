@@ -10,14 +10,8 @@ from torch import Generator, Tensor
 from baselines.corpus import Recipe
 from baselines.languages import Equations
 from baselines.population import Points, gauss_legendre
-from baselines.reader import (
-    Beam,
-    Greedy,
-    Reader,
-    read_as_polynomials,
-    refine,
-    search_skeletons,
-)
+from baselines.reader import Beam, Greedy, Reader
+from baselines.refinement import read_as_polynomials, refine, search_skeletons
 from esr.errors import ConfigurationError
 from experiments.tasks.weights_data import Networks
 from experiments.tasks.weights_measures import Judgement, judge

@@ -17,14 +17,14 @@ from baselines.population import (
     relative_errors,
     sampled_points,
 )
-from baselines.reader import (
+from baselines.refinement import (
     Refined,
     Refinement,
     read_as_polynomials,
     refine,
     search_skeletons,
 )
-from baselines.reader.rounding import real_coefficients, rounded_coefficients, triangular
+from baselines.refinement.rounding import real_coefficients, rounded_coefficients, triangular
 from esr.errors import ConfigurationError, DataError
 
 SQUARE = Unit("square", torch.square, lambda z, a: 2 * z)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from baselines.languages import Equations, Language
 from baselines.population import Architecture, Points
-from baselines.reader.settings import Refinement
-from baselines.reader.skeleton_fit import SkeletonFit
+from baselines.refinement.settings import Refinement
+from baselines.refinement.skeleton_fit import SkeletonFit
 from esr.errors import DataError
 
 __all__ = ["Refined", "refine"]

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from baselines.languages import Language
 from baselines.population import Architecture, Points
-from baselines.reader.refinement import Refined, refine
-from baselines.reader.rounding import real_coefficients, triangular
-from baselines.reader.settings import Refinement
+from baselines.refinement.refine import Refined, refine
+from baselines.refinement.rounding import real_coefficients, triangular
+from baselines.refinement.settings import Refinement
 from esr.errors import DataError
 
 __all__ = ["read_as_polynomials"]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from baselines.languages import Number
-from baselines.reader.design import Design
-from baselines.reader.rounding import rounded_coefficients, triangular
+from baselines.refinement.design import Design
+from baselines.refinement.rounding import rounded_coefficients, triangular
 
 __all__ = ["Combinations", "InnerLattice", "combinations_at"]
 

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from baselines.languages import Language
 from baselines.population import Points
-from baselines.reader.design import Design
-from baselines.reader.inner_lattice import Combinations, InnerLattice, combinations_at
-from baselines.reader.rounding import real_coefficients, rounded_coefficients, triangular
-from baselines.reader.settings import Refinement
+from baselines.refinement.design import Design
+from baselines.refinement.inner_lattice import Combinations, InnerLattice, combinations_at
+from baselines.refinement.rounding import real_coefficients, rounded_coefficients, triangular
+from baselines.refinement.settings import Refinement
 from esr.equations import levenberg_marquardt
 from esr.errors import DataError
 

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from baselines.languages import Language
 from baselines.population import Architecture, Points
-from baselines.reader.refinement import Refined, refine
-from baselines.reader.settings import Refinement
-from baselines.reader.skeleton_fit import SkeletonFit
+from baselines.refinement.refine import Refined, refine
+from baselines.refinement.settings import Refinement
+from baselines.refinement.skeleton_fit import SkeletonFit
 from esr.errors import ConfigurationError
 
 __all__ = ["search_skeletons"]
