@@ -14,11 +14,11 @@ from baselines.reader import (
     Greedy,
     Reader,
     ReaderSize,
-    Refinement,
     Sampling,
     equation_of,
     equations_of,
 )
+from baselines.refinement import Refinement
 from esr.equations import parse
 from esr.errors import DataError
 
