@@ -288,7 +288,7 @@ class TestNumber:
                 assert value == known[character]
 
     @pytest.mark.parametrize("number", NUMBERS)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(values=st.lists(st.floats(-60, 60), min_size=1, max_size=8))
     def test_nearest_is_nearest_but_for_zero(self, number: Number, values: list[float]) -> None:
         given_values = torch.tensor(values, dtype=torch.float64)

@@ -120,7 +120,7 @@ class TestRefine:
 
     @pytest.mark.parametrize("rough", [False, True])
     def test_a_coarse_lattice_is_made_up_for_by_the_fit(self, rough: bool) -> None:
-        equations = drawn(WAVES, 100)
+        equations = drawn(WAVES, 40)
         numbers = WAVES.values(equations) + 0.2 if rough else None
         coarse = Refinement(combinations=16, steps=30)
         weights = sines(equations)
@@ -169,10 +169,10 @@ class TestRefine:
         torch.testing.assert_close(found.rival_misfit, expected)
 
     def test_networks_do_not_influence_each_other(self) -> None:
-        equations = drawn(WAVES, 12)
+        equations = drawn(WAVES, 5)
         weights = disturbed(sines(equations), 0.02)
         together = refine(WAVES, SINES, weights, equations.skeletons, None, PLANE)
-        for row in range(12):
+        for row in range(5):
             one = slice(row, row + 1)
             alone = refine(WAVES, SINES, weights[one], equations.skeletons[one], None, PLANE)
             assert alone.equations.equal(together.equations[one]).all()
@@ -338,7 +338,7 @@ class TestRivals:
 
     @pytest.mark.parametrize("combinations", [10_000, 25])
     def test_search_finds_skeletons(self, combinations: int) -> None:
-        equations = drawn(WAVES, 60)
+        equations = drawn(WAVES, 30)
         settings = Refinement(combinations=combinations, steps=30)
         found = search_skeletons(WAVES, SINES, sines(equations), PLANE, settings)
         assert found.equations.equal(equations).all()
