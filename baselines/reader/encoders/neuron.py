@@ -30,7 +30,8 @@ class NeuronEncoder(Encoder):
         architecture: Of the networks.
         width: Features d of a token.
         replicas: Number of parallel copies R.
-        size: Layers and heads of the self-attention; its width is replaced by d.
+        size: Layers and heads of the self-attention, one layer unless given; its width is
+            replaced by d.
         order: In which order neurons are seen; as given unless said otherwise.
         generator: Feeds the initial draw.
     """
@@ -46,7 +47,7 @@ class NeuronEncoder(Encoder):
         generator: Generator | None = None,
     ) -> None:
         super().__init__(sum(architecture.hidden))
-        size = replace(size or ReaderSize(width, layers=2), width=width)
+        size = replace(size or ReaderSize(width, layers=1), width=width)
         self.architecture, self.size = architecture, size
         self.order = order if order is not None else GivenOrder()
         self.standard = Standard(architecture.count)
