@@ -1,4 +1,4 @@
-"""The figures of "From weights to equation" in RESULTS.md, run anew: about an hour on two cores."""
+"""The figures of weights to equation in RESULTS.md, run anew: about an hour on two cores."""
 
 import json
 import subprocess
