@@ -1,6 +1,6 @@
 """Small multilayer perceptrons written in torch, read as weights of a population and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ _KNOWN = (
     + ", ".join(unit.name for unit in UNITS)
     + " with torch's default settings; nn.Identity and nn.Dropout"
 )
+_LOADED = "; build the module and call its load_state_dict first"
 _STEEPEST = 1.5
 """No unit is steeper."""
 _PROBES, _REACH = 64, 3.0
@@ -55,6 +56,11 @@ def network_of(module: nn.Module) -> tuple[Architecture, Tensor]:
     Raises:
         DataError: If it is no such network; the message says why.
     """
+    if not isinstance(module, nn.Module):
+        raise DataError(
+            f"a network must be a torch module with its weights, but is a {type(module).__name__}"
+            f"{_LOADED if isinstance(module, Mapping) else ''}"
+        )
     with _in_evaluation_mode(module):
         linear, unit = _layers(module)
         _check(linear)
@@ -225,7 +231,7 @@ def _difference(module: nn.Module, architecture: Architecture, weights: Tensor) 
     """Largest difference between the module and what was read, in units of what rounding may do.
 
     Raises:
-        DataError: If the module cannot be evaluated.
+        DataError: If the module cannot be evaluated or its outputs are not finite.
     """
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(_PROBES, architecture.inputs, generator=generator) * 2 - 1
@@ -242,7 +248,13 @@ def _difference(module: nn.Module, architecture: Architecture, weights: Tensor) 
             f"the module must say one number for each of {_PROBES} points, shape ({_PROBES}, 1), "
             f"but says {shape}"
         )
+    if not torch.isfinite(said).all():
+        raise DataError(
+            "a network must say finite numbers, but this one's weights are so large that its "
+            "outputs overflow"
+        )
     read, allowed = _rounded(architecture, weights, points)
+    allowed = allowed.clamp_min(torch.finfo(weights.dtype).tiny)  # all may be exactly zero
     return float(
         ((said.double().flatten() - read) / allowed).abs().max().nan_to_num(nan=torch.inf)
     )

@@ -14,7 +14,7 @@ from baselines.reader.reader import Reader
 from baselines.refinement.refine import refine
 from baselines.refinement.settings import Refinement
 from esr.equations import Expression
-from esr.errors import DataError
+from esr.errors import ConfigurationError, DataError
 
 __all__ = ["Candidate", "NetworkEquation", "equation_of", "equations_of"]
 
@@ -129,6 +129,7 @@ def equations_of(
             on [-1, 1] for each input. It should be where the networks were trained.
         generator: Feeds the draws, if the decoding draws.
     Raises:
+        ConfigurationError: If the points have another number of inputs than the networks.
         DataError: If a module is no network that can be read or is of another architecture than
             the reader's, or the reader's scores are not numbers.
     """
@@ -139,6 +140,11 @@ def equations_of(
     weights = _weights(modules, reader)
     if points is None:
         points = gauss_legendre(_NODES, reader.architecture.inputs)
+    if points.points.ndim != 2 or points.points.shape[1] != reader.architecture.inputs:
+        raise ConfigurationError(
+            f"points must be (N, {reader.architecture.inputs}), one column for each input of the "
+            f"reader's networks, but are {tuple(points.points.shape)}"
+        )
     points = points.to(weights)
     written = _pool(decoding.decode(reader, reader.language, weights, generator=generator))
     fitted = _refined(written, reader, weights, points, settings)

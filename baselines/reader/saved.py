@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from torch import Generator, Tensor
@@ -18,6 +19,8 @@ from esr.errors import ConfigurationError, DataError
 __all__ = ["load_reader", "read_reader_note", "save_reader"]
 
 _KIND, _FORMAT = "esr reader", 1
+_LONGEST = 200
+"""Characters of torch's reasons that a message repeats."""
 
 
 def save_reader(
@@ -76,9 +79,10 @@ def load_reader(path: Path | str, device: torch.device | str = "cpu") -> Reader:
     Raises:
         DataError: If the file is missing, damaged, of another kind or format, or holds values
             that are not finite.
+        ConfigurationError: If the device cannot be used.
     """
     path = Path(path)
-    content = _read(path, device)
+    content = _read(path)
     damaged = f"{path} is damaged: its parts do not belong together; copy or save it again"
     try:
         settings: dict[str, dict[str, object]] = content["settings"]  # type: ignore[assignment]
@@ -93,11 +97,18 @@ def load_reader(path: Path | str, device: torch.device | str = "cpu") -> Reader:
         )
         reader.load_state_dict(tensors, assign=True)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise DataError(f"{damaged} ({error})") from error
+        reason = shorten(str(error), _LONGEST, placeholder=" ...")
+        raise DataError(f"{damaged} ({reason})") from error
     bad = _not_finite(tensors)
     if bad:
         raise DataError(f"weights must be finite, but {bad} in {path} are not; save it again")
-    return reader.to(device).eval()
+    try:
+        return reader.to(device).eval()
+    except (AssertionError, RuntimeError) as error:
+        reason = shorten(str(error), _LONGEST, placeholder=" ...")
+        raise ConfigurationError(
+            f"device {device} cannot be used here ({reason}); cpu works everywhere"
+        ) from error
 
 
 def read_reader_note(path: Path | str) -> dict[str, str | float]:
@@ -106,18 +117,18 @@ def read_reader_note(path: Path | str) -> dict[str, str | float]:
     Raises:
         DataError: If the file is missing, damaged, or of another kind or format.
     """
-    note: dict[str, str | float] = _read(Path(path), "cpu")["note"]  # type: ignore[assignment]
+    note: dict[str, str | float] = _read(Path(path))["note"]  # type: ignore[assignment]
     return note
 
 
-def _read(path: Path, device: torch.device | str) -> dict[str, object]:
+def _read(path: Path) -> dict[str, object]:
     """A file's content, checked to be a reader of this format."""
     remedy = "name a file that save_reader wrote"
     if not path.is_file():
         what = "a folder, not a file" if path.is_dir() else "not there"
         raise DataError(f"the reader {path} is {what}; {remedy}")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError(
             f"{path} cannot be read as a reader ({type(error).__name__}): it is cut off or "

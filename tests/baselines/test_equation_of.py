@@ -20,7 +20,7 @@ from baselines.reader import (
 )
 from baselines.refinement import Refinement
 from esr.equations import parse
-from esr.errors import DataError
+from esr.errors import ConfigurationError, DataError
 
 LANGUAGE = polynomials(1)
 ARCHITECTURE = Architecture((1, 2, 1), "relu", bias=True)
@@ -128,6 +128,11 @@ def test_networks_of_another_kind_are_refused() -> None:
         broken[0].weight[0, 0] = math.nan
     with pytest.raises(DataError, match=r"modules\[1\]: all weights must be finite, but 1 of"):
         equations_of([line(1.0, 1.0), broken], reader)
+
+
+def test_points_with_other_inputs_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"points must be \(N, 1\).* are \(64, 2\)"):
+        equation_of(line(1.0, 0.0), untrained(), points=gauss_legendre(8, 2))
 
 
 def test_a_reader_that_diverged_is_reported() -> None:

@@ -183,6 +183,19 @@ def test_damaged_files_are_refused(what: str, saved: Path) -> None:
         load_reader(doctored(saved, change))
 
 
+def test_what_torch_says_of_damage_stays_short(saved: Path) -> None:
+    path = doctored(saved, lambda c: c["settings"].update(language=polynomials().describe()))
+    with pytest.raises(DataError, match=r"is damaged: .*size mismatch") as caught:
+        load_reader(path)
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_not_the_files_fault(saved: Path) -> None:
+    with pytest.raises(ConfigurationError, match="device nonsense cannot be used here"):
+        load_reader(saved, "nonsense")
+
+
 class OwnEncoder(FlatEncoder):
     pass
 

@@ -213,6 +213,31 @@ def test_what_cannot_be_read_is_refused_with_the_reason(name: str) -> None:
         network_of(make())
 
 
+def test_a_network_that_is_zero_everywhere_is_read() -> None:
+    architecture = Architecture((1, 3, 1), "relu")
+    _, weights = network_of(module_of(architecture, torch.zeros(6)))
+    assert (weights == 0).all()
+
+
+def test_outputs_that_overflow_are_told() -> None:
+    module = module_of(Architecture((1, 2, 2, 1), "softplus"), torch.full((8,), 1e30))
+    with pytest.raises(DataError, match="must say finite numbers"):
+        network_of(module)
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        (3, "must be a torch module with its weights, but is a int"),
+        ([nn.Linear(1, 1)], "but is a list"),
+        (nn.Linear(1, 1).state_dict(), "but is a OrderedDict; build the module"),
+    ],
+)
+def test_what_is_no_module_is_refused(thing: nn.Module, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        network_of(thing)
+
+
 def test_training_mode_returns_after_a_refusal() -> None:
     module = nn.Sequential(nn.Linear(1, 2), nn.Dropout(), nn.Linear(2, 1)).train()
     module[1].eval()
