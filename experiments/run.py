@@ -9,8 +9,8 @@ Everything a run writes lies in one folder: `result.json`, the resolved configur
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from experiments.gif import save_gif
 from experiments.launch import Launch, launched
 from experiments.record import write_result
 from experiments.starting_point import StartingPoint, starting_point, without_start
-from experiments.tasks.task import Conclusion, Contender, ModelFactory, Task
+from experiments.tasks.task import Checking, Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
 
 __all__ = ["main", "run", "with_counts"]
@@ -66,6 +66,10 @@ class Place:
         """Short name of the run for the console."""
         return " ".join([self.task, *self.choices.values(), self.model])
 
+    def label(self, name: str) -> str:
+        """What was chosen as `model` or as `reference`."""
+        return self.model if name == "model" else self.reference
+
 
 def run(config: DictConfig, launch: Launch) -> bool:
     """Train, conclude and record as the configuration says; returns whether it was interrupted.
@@ -77,7 +81,12 @@ def run(config: DictConfig, launch: Launch) -> bool:
     _check_complete(config)
     streams = RandomStreams(config.seed, place.device)
     torch.set_num_threads(_at_least_one("threads", config.threads))
+    _at_least_one("replicas", config.replicas)
     task: Task[object] = instantiate(config.task, _convert_="all")
+    if isinstance(task, Checking):
+        for name in ("model", "reference") if config.get("reference") else ("model",):
+            with _fitting(place, name):
+                task.check(_factory(config, name))
     trainer: Trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
     launch.divide(task)
     task.prepare(streams, place.device)
@@ -100,7 +109,8 @@ def run(config: DictConfig, launch: Launch) -> bool:
         conclusion = task.conclude(found, reference)
         conclusion = with_counts(conclusion, result)
         _record(config, place, result, conclusion, interrupted)
-        log.conclude(conclusion, _hyperparameters(config, place), result.steps)
+        settings = {**_hyperparameters(config, place), **conclusion.choices}
+        log.conclude(conclusion, settings, result.steps)
         show_conclusion(place.console, place.title, conclusion, place.folder, config.outputs)
         if interrupted:
             print(f"go on with it: {launch.command} resume={place.folder}")
@@ -119,24 +129,35 @@ def _train(
     callbacks: Sequence[Callback[object]],
 ) -> tuple[Contender[object], TrainingResult]:
     """Train what the configuration has under `name`, going on from its checkpoint if any."""
-    make_model: ModelFactory = instantiate(without_start(config[name]), _convert_="all")
+    make_model = _factory(config, name)
     if name == "model" and place.start is not None:
         make_model = place.start.apply(make_model, streams["initialisation"])
-    replicas = _at_least_one("replicas", config.replicas)
-    try:
-        model = task.build(make_model, replicas, streams)
-    except TypeError as error:
-        raise ConfigurationError(
-            f"a setting of '{name}' has a wrong name or type, or {name}="
-            f"{place.model if name == 'model' else place.reference} is not for this task: {error}"
-        ) from error
+    with _fitting(place, name):
+        model = task.build(make_model, config.replicas, streams)
     model.to(place.device)
     file = _CHECKPOINT if name == "model" else f"checkpoint-{name}.pt"
     identity = OmegaConf.to_yaml(config, resolve=True)
     checkpoint = Checkpoint(place.folder / file, config.checkpoint_seconds, identity)
     result = trainer.fit(model, task, streams, task.validate, callbacks, checkpoint, processes)
-    label = place.model if name == "model" else place.reference
-    return Contender(label, model, result.active), result
+    return Contender(place.label(name), model, result.active), result
+
+
+def _factory(config: DictConfig, name: str) -> ModelFactory:
+    """What makes the models that the configuration has under `name`."""
+    make_model: ModelFactory = instantiate(without_start(config[name]), _convert_="all")
+    return make_model
+
+
+@contextmanager
+def _fitting(place: Place, name: str) -> Iterator[None]:
+    """Context in which a model that cannot be made for the task is a mistake of the user's."""
+    try:
+        yield
+    except TypeError as error:
+        raise ConfigurationError(
+            f"a setting of '{name}' has a wrong name or type, or {name}={place.label(name)} is "
+            f"not for this task: {error}"
+        ) from error
 
 
 def with_counts(conclusion: Conclusion, result: TrainingResult) -> Conclusion:
@@ -166,7 +187,7 @@ def _record(
         status="interrupted" if interrupted else "finished",
         metrics=conclusion.metrics,
         expressions=conclusion.expressions,
-        choices=place.choices,
+        choices={**place.choices, **conclusion.choices},
         processes=place.launch.world,
     )
     for name, figure in conclusion.figures.items():

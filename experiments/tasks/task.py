@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol
+from typing import Generic, Protocol, runtime_checkable
 
 import torch
 from matplotlib.animation import FuncAnimation
@@ -15,7 +15,7 @@ from esr.models import BatchT, EnergyModel, FunctionModel
 from esr.random import RandomStreams
 from esr.training import Callback, Phase, Progress
 
-__all__ = ["Conclusion", "Contender", "ModelFactory", "Task"]
+__all__ = ["Checking", "Conclusion", "Contender", "ModelFactory", "Task"]
 
 
 class ModelFactory(Protocol):
@@ -59,6 +59,9 @@ class Conclusion:
         curves: Name to points (step, value) of what has steps of its own, not those of training.
         models: Name of a file in the run's folder to the model and the index of the replica that
             shall be saved there, for other runs to start from.
+        files: Name of a file in the run's folder to what writes it there.
+        choices: Groups of configurations to what really counted, where data that were read have
+            settings of their own.
     """
 
     metrics: Mapping[str, float]
@@ -71,6 +74,7 @@ class Conclusion:
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     models: Mapping[str, tuple[FunctionModel, int]] = field(default_factory=dict)
     files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 class Task(Protocol[BatchT]):
@@ -106,4 +110,18 @@ class Task(Protocol[BatchT]):
         self, found: Contender[BatchT], reference: Contender[BatchT] | None = None
     ) -> Conclusion:
         """Choose among the active replicas, finish, and measure; show the reference beside."""
+        ...
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A task whose preparation takes long, so that it looks at what it shall train before."""
+
+    def check(self, make_model: ModelFactory) -> None:
+        """Refuse what makes no model for this task.
+
+        Raises:
+            TypeError: If it does not take what the task gives.
+            ConfigurationError: If what it makes is of another kind.
+        """
         ...

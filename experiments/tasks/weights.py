@@ -29,6 +29,8 @@ from experiments.tasks.weights_table import summary_rows
 
 __all__ = ["ReaderFactory", "Weights"]
 
+GROUPS, CORPUS = ("equations", "start", "lengths"), "corpus"
+"""Choices that a corpus makes instead, and what they are called then."""
 READER = "reader.pt"
 """Name of the file a run leaves its reader in."""
 SHOWN = 3
@@ -65,7 +67,7 @@ class Weights:
         batch_size: Networks of a batch, at least 1.
         evaluation: How the reader is judged.
     Raises:
-        ConfigurationError: If the batch size is below 1.
+        ConfigurationError: If the batch size is below 1 or above the number of networks.
     """
 
     def __init__(
@@ -82,18 +84,24 @@ class Weights:
         self.phases, self.recipe, self.batch_size = dict(phases), recipe, batch_size
         self.path = path
         self.sizes = sizes if sizes is not None else PopulationSizes()
+        if path is None:
+            self._check_batch(self.sizes.networks)
         self.evaluation = evaluation if evaluation is not None else Evaluation()
         self._history = LossHistory()
         self.callbacks: Sequence[Callback[ReadingBatch]] = [self._history]
         self._rows = slice(0, batch_size)
 
+    def check(self, make_model: ReaderFactory) -> None:
+        """Refuse what makes no reader of the networks, before any is trained."""
+        self._opened()
+        _reader(self._made(make_model, 1, Generator()))
+
     def prepare(self, streams: RandomStreams, device: torch.device) -> None:
         """Train the networks or read a corpus."""
-        corpus = Corpus.open(Path(self.path)) if self.path is not None else None
-        if corpus is not None:
-            self.recipe = corpus.recipe
+        corpus = self._opened()
         self._seed, self._device = streams.seed, device
         self.population = prepare_population(self.recipe, self.sizes, corpus, device)
+        self._check_batch(len(self.population.training))
         self._training = self._as_batch(self.population.training)
         self._validation = self._as_batch(self.population.validation)
 
@@ -103,12 +111,7 @@ class Weights:
 
     def build(self, make_model: ReaderFactory, replicas: int, streams: RandomStreams) -> Reader:
         """R readers, scaled to the networks learnt from."""
-        reader = make_model(
-            architecture=self.recipe.architecture,
-            language=self.recipe.language,
-            replicas=replicas,
-            generator=streams["init"],
-        )
+        reader = self._made(make_model, replicas, streams["init"])
         reader.to(self._device)
         reader.adapt(self.population.training.weights)
         return reader
@@ -155,7 +158,32 @@ class Weights:
                 "examples": draw_examples(examples, along),
             },
             files={READER: lambda path: save_reader(path, reader, replica)},
+            choices=dict.fromkeys(GROUPS, CORPUS) if self.path is not None else {},
         )
+
+    def _opened(self) -> Corpus | None:
+        """The corpus to learn from, whose recipe counts from now on; None if there is none."""
+        if self.path is None:
+            return None
+        corpus = Corpus.open(Path(self.path))
+        self.recipe = corpus.recipe
+        return corpus
+
+    def _made(self, make_model: ReaderFactory, replicas: int, generator: Generator) -> Reader:
+        """Readers of the recipe's networks."""
+        return make_model(
+            architecture=self.recipe.architecture,
+            language=self.recipe.language,
+            replicas=replicas,
+            generator=generator,
+        )
+
+    def _check_batch(self, networks: int) -> None:
+        if self.batch_size > networks:
+            raise ConfigurationError(
+                f"a batch needs no more networks than there are to learn from, {networks}, but "
+                f"task.batch_size is {self.batch_size}; lower it or take more networks"
+            )
 
     def _findings(self, found: Contender[ReadingBatch]) -> tuple[Reader, int, Findings]:
         """What the best replica writes."""

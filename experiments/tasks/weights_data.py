@@ -116,11 +116,7 @@ def prepare_population(
     training = Networks(made.weights[usable], made.equations[usable])
     converged = float(made.converged.double().mean())
     if len(training) < 2:
-        raise DataError(
-            f"of {len(made.weights)} networks {converged:.1%} reached a relative error of "
-            f"{recipe.training.tolerance:g}, and {len(training)} can be learnt from; train more, "
-            "allow more error (task.recipe.training.tolerance) or choose another unit"
-        )
+        raise _too_few(made, recipe, len(training))
     judged = _held_out_networks(recipe, sizes)
     return Population(
         training.to(device),
@@ -138,8 +134,20 @@ def _trained(recipe: Recipe, sizes: PopulationSizes) -> Shard:
     shards, told = [], _teller("population", sizes.networks)
     for index in range(-(-sizes.networks // size)):
         shards.append(make_shard(recipe, index, size))
+        if not index and not shards[0].converged.any():
+            raise _too_few(shards[0], recipe, 0)
         told(min(sizes.networks, (index + 1) * size))
     return joined(shards)[slice(0, sizes.networks)]
+
+
+def _too_few(made: Shard, recipe: Recipe, usable: int) -> DataError:
+    """What to say when nothing can be learnt from what was trained."""
+    return DataError(
+        f"at least 2 networks are needed to learn from, but of {len(made)} trained "
+        f"{int(made.converged.sum())} reached a relative error of {recipe.training.tolerance:g} "
+        f"and {usable} are of equations that are not held out; train more "
+        f"(task.sizes.networks), or allow more error (equations.training.tolerance)"
+    )
 
 
 def _held_out_networks(recipe: Recipe, sizes: PopulationSizes) -> Networks:

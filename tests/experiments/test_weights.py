@@ -80,6 +80,8 @@ def test_a_reader_learns_from_a_folder_of_networks(tmp_path: Path) -> None:
     assert status is None, output
     (found,) = run_folders(tmp_path)
     assert metrics_of(found)["networks"] < 200
+    choices = json.loads((found / "result.json").read_text())["choices"]
+    assert choices == dict.fromkeys(("equations", "start", "lengths"), "corpus")
 
 
 def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,10 +90,33 @@ def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_another_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _ = run(tmp_path, *SMALL, "model=relu")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model=relu", "model=relu is not for this task"),
+        ("reference=relu", "reference=relu is not for this task"),
+        ("replicas=0", "replicas must be an integer of at least 1"),
+        ("task.batch_size=301", "no more networks than there are to learn from, 300, but"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_networks_are_trained(
+    setting: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, output = run(tmp_path, *SMALL, setting)
     assert status == 2
-    assert "model=relu is not for this task" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+    assert "trained" not in output
+
+
+def test_a_tolerance_that_none_reaches_is_told_after_a_few_networks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["task.sizes.networks=1000000", "task.sizes.shard=20"]
+    status, _ = run(tmp_path, *SMALL, *few, "equations.training.tolerance=1e-30")
+    assert status == 2
+    told = capsys.readouterr().err
+    assert "of 20 trained 0 reached a relative error of 1e-30" in told
+    assert "equations.training.tolerance" in told
 
 
 def test_a_judgement_says_what_is_right_of_an_equation() -> None:
