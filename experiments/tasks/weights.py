@@ -231,9 +231,9 @@ class Weights:
                 "refined": findings.refined[one],
             }
             functions = {name: self._along(those, points) for name, those in equations.items()}
-            texts = [language.texts(equations[name])[0] for name in ("true", "read")]
+            true, read, refined = (language.texts(those)[0] for those in equations.values())
             network = self.recipe.architecture.outputs(tests.weights[one], points)[0]
-            title = f"{texts[0]}\nread as {texts[1]}"
+            title = f"{true}\nread as {read}\nrefined {refined}"
             examples.append(Example(place.cpu(), network.cpu(), functions, title))
         return examples
 

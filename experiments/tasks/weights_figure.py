@@ -22,7 +22,7 @@ class Example:
         place: Where along the line, `(n,)`.
         network: What the network says, `(n,)`.
         functions: Label to values `(n,)`; NaN where there are none.
-        title: The true equation and what was written.
+        title: The true equation, and below what was written.
     """
 
     place: Tensor
