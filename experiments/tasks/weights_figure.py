@@ -44,7 +44,7 @@ def draw_curves(history: Sequence[tuple[int, float, float]]) -> Figure:
         panel.plot(steps, training, label="training batch", color="0.6")
         panel.plot(steps, validation, label="equations never trained on", color="C0")
         panel.legend()
-    panel.set(xlabel="step", ylabel="cross-entropy of a token", yscale="log")
+    panel.set(xlabel="step", ylabel="cross-entropy of a token, nats", yscale="log")
     return figure
 
 
