@@ -1,6 +1,6 @@
 """Reading a network's weights and writing its equation."""
 
-from baselines.reader.contract import Prefixes, ReadingBatch, Writer
+from baselines.reader.contract import Lengths, Prefixes, ReadingBatch, Writer
 from baselines.reader.decoding import (
     Beam,
     Decoded,
@@ -37,6 +37,7 @@ __all__ = [
     "GivenOrder",
     "GraphEncoder",
     "Greedy",
+    "Lengths",
     "NetworkEquation",
     "NeuronEncoder",
     "Prefixes",

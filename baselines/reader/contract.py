@@ -4,7 +4,19 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-__all__ = ["Prefixes", "ReadingBatch", "Writer"]
+__all__ = ["Lengths", "Prefixes", "ReadingBatch", "Writer"]
+
+
+class Lengths(NamedTuple):
+    """Means over the equations of a batch, as tensors without dimensions.
+
+    Arguments:
+        tokens: How many tokens an equation has, its end counted.
+        numbers: How many numbers it has.
+    """
+
+    tokens: Tensor
+    numbers: Tensor
 
 
 class ReadingBatch(NamedTuple):
@@ -14,11 +26,14 @@ class ReadingBatch(NamedTuple):
         weights: Weights of B networks, `(B, P)`.
         tokens: Their equations as tokens with end and padding, int64 `(B, T)`.
         numbers: The equations' numbers in units, `(B, S)`, zero where there is none.
+        lengths: If these are one of several equal parts of a batch: lengths in the whole batch,
+            so that the mean of the parts' energies is its energy.
     """
 
     weights: Tensor
     tokens: Tensor
     numbers: Tensor
+    lengths: Lengths | None = None
 
 
 class Prefixes(Protocol):

@@ -90,15 +90,17 @@ class Reader(EnergyModel[ReadingBatch]):
         self._check(batch)
         lengths, order = (batch.tokens != Vocabulary.PAD).sum(1).sort()
         spans = cut_spans(lengths.tolist())  # shapes must be known here: once for each batch
-        weights, tokens, numbers = (part[order] for part in batch)
+        weights, tokens, numbers = (part[order] for part in batch[:3])
         memory = self.encoder(weights, generator=generator if self.training else None)
         said = laid_out(functional.pad(tokens[:, :-1], (1, 0), value=Vocabulary.START), spans)
         scores = self.decoder(said, spans, memory)
-        data = _surprise(scores, laid_out(tokens, spans))
+        count = lengths.sum() if batch.lengths is None else batch.lengths.tokens * len(tokens)
+        data = _surprise(scores, laid_out(tokens, spans)) / count
         if self.numbers is not None:
             told = self.numbers(memory.flatten(2)) - numbers.to(memory) / LARGEST
             there = (numbers != 0).to(memory)
-            misfit = (told.square() * there).sum((1, 2)) / there.sum().clamp_min(1)
+            count = there.sum() if batch.lengths is None else batch.lengths.numbers * len(there)
+            misfit = (told.square() * there).sum((1, 2)) / count.clamp_min(1)
             data = data + self.numbers_weight * misfit
         return Energy(data, torch.zeros_like(data))
 
@@ -117,7 +119,7 @@ class Reader(EnergyModel[ReadingBatch]):
 
 
 def _surprise(scores: Tensor, tokens: Tensor) -> Tensor:
-    """Mean cross-entropy `(R,)` of scores `(R, N, V)` and tokens `(N,)` that are no padding."""
+    """Summed cross-entropy `(R,)` of scores `(R, N, V)` and tokens `(N,)` that are no padding."""
     replicas, count, _ = scores.shape
     each = functional.cross_entropy(
         scores.flatten(0, 1),
@@ -125,4 +127,4 @@ def _surprise(scores: Tensor, tokens: Tensor) -> Tensor:
         ignore_index=Vocabulary.PAD,
         reduction="none",
     )
-    return each.view(replicas, count).sum(1) / (tokens != Vocabulary.PAD).sum()
+    return each.view(replicas, count).sum(1)

@@ -9,8 +9,9 @@ from torch import Generator, Tensor
 
 from baselines.corpus import Corpus, Recipe
 from baselines.languages import Equations, Language
+from baselines.languages.vocabulary import Vocabulary
 from baselines.population import Architecture
-from baselines.reader import Greedy, Reader, ReadingBatch, save_reader
+from baselines.reader import Greedy, Lengths, Reader, ReadingBatch, save_reader
 from esr.errors import ConfigurationError
 from esr.models import EnergyModel
 from esr.random import RandomStreams
@@ -121,7 +122,14 @@ class Weights:
         generator = RandomStreams(self._seed, self._device)[f"batch of step {progress.step}"]
         count, device = len(self.population.training), self._device
         rows = torch.randint(count, (self.batch_size,), generator=generator, device=device)
-        return ReadingBatch(*(part[rows[self._rows]] for part in self._training))
+        weights, tokens, numbers = self._training[:3]
+        mine, lengths = rows[self._rows], None
+        if len(mine) < len(rows):
+            lengths = Lengths(
+                (tokens[rows] != Vocabulary.PAD).sum() / len(rows),
+                (numbers[rows] != 0).sum() / len(rows),
+            )
+        return ReadingBatch(weights[mine], tokens[mine], numbers[mine], lengths)
 
     def validate(self, model: EnergyModel[ReadingBatch]) -> Tensor:
         """The energy on networks of held-out equations, `(R,)`."""

@@ -14,6 +14,7 @@ from baselines.reader import (
     CanonicalOrder,
     FlatEncoder,
     GraphEncoder,
+    Lengths,
     NeuronEncoder,
     ProbeEncoder,
     RandomOrder,
@@ -80,6 +81,16 @@ def forced(model: Reader, tokens: Tensor, weights: Tensor) -> Tensor:
     span = Span(*tokens.shape)
     scores = model.decoder(said, [span], model.encoder(weights)).log_softmax(2)
     return scores.view(len(scores), *tokens.shape, -1)
+
+
+def test_energies_of_equal_parts_have_the_batchs_energy_as_their_mean() -> None:
+    model, whole = make("probe"), ReadingBatch(*(part[:10] for part in batch()[:3]))
+    tokens = (whole.tokens != Vocabulary.PAD).double().sum()
+    lengths = Lengths(tokens / 10, (whole.numbers != 0).double().sum() / 10)
+    rows = whole.tokens.ne(Vocabulary.PAD).sum(1).argsort()  # the parts' lengths differ
+    parts = [ReadingBatch(*(p[some] for p in whole[:3]), lengths) for some in rows.split(5)]
+    mean = (energies(model, parts[0]) + energies(model, parts[1])) / 2
+    torch.testing.assert_close(mean, energies(model, whole))
 
 
 def test_every_tensor_leads_with_replicas(name: str) -> None:
