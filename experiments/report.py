@@ -1,7 +1,7 @@
 """Tables of what runs found: `python -m experiments.report FOLDER`.
 
 Reads every `result.json` below the folder and prints one Markdown table for each task, with all
-metrics or those that `--metrics` names. For each benchmark below it, prints its tables and writes
+metrics but details, or with those that `--metrics` names. For each benchmark below it, prints its tables and writes
 them, a CSV file and figures beside its lines.
 """
 
@@ -42,12 +42,17 @@ def read_records(folder: Path) -> list[Record]:
     return sorted(records, key=_order)
 
 
-def task_table(records: Sequence[Record], patterns: Sequence[str] = ("*",)) -> str:
+def task_table(records: Sequence[Record], patterns: Sequence[str] = ()) -> str:
     """A Markdown table of the records of one task: a row each, what was chosen, the metrics whose
-    names fit a pattern, and equations."""
+    names fit a pattern, and equations. Without patterns it has all metrics but details, whose
+    names have a slash, such as `length_18/raw_exact`."""
     choices = list(dict.fromkeys(name for record in records for name in _part(record, "choices")))
     metrics = list(dict.fromkeys(name for record in records for name in _part(record, "metrics")))
-    metrics = [name for name in metrics if any(fnmatchcase(name, p) for p in patterns)]
+    metrics = [
+        name
+        for name in metrics
+        if any(fnmatchcase(name, p) for p in patterns) or (not patterns and "/" not in name)
+    ]
     names = list(dict.fromkeys(n for record in records for n in _part(record, "expressions")))
     rows = [[*choices, "model", "seed", *metrics, *names, "seconds", "CPU seconds"]]
     for record in records:
@@ -75,9 +80,10 @@ def main() -> None:
     parser.add_argument(
         "--metrics",
         nargs="+",
-        default=["*"],
+        default=[],
         metavar="NAME",
-        help="metrics to show, also by patterns such as 'in_*_mean'; all unless given",
+        help="metrics to show, also by patterns such as 'in_*_mean'; unless given all but details, "
+        "whose names have a slash",
     )
     arguments = parser.parse_args()
     folder = arguments.folder

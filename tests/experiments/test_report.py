@@ -40,6 +40,14 @@ def test_choices_are_columns_and_patterns_pick_metrics(tmp_path: Path) -> None:
     ]
 
 
+def test_details_are_shown_only_when_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "a", metrics={"exact": 0.5, "length_18/exact": 0.25})
+    assert "length_18" not in task_table(read_records(tmp_path))
+    asked = task_table(read_records(tmp_path), ["length_*"])
+    assert "| length_18/exact |" in asked
+    assert "| exact |" not in asked
+
+
 def test_a_folder_without_records_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"there is no result.json below"):
         read_records(tmp_path)
