@@ -1,8 +1,8 @@
 """Tables of what runs found: `python -m experiments.report FOLDER`.
 
 Reads every `result.json` below the folder and prints one Markdown table for each task, with all
-metrics but details, or with those that `--metrics` names. For each benchmark below it, prints its tables and writes
-them, a CSV file and figures beside its lines.
+metrics but details, or with those that `--metrics` names. For each benchmark below it, prints its
+tables and writes them, a CSV file and figures beside its lines.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="metrics to show, also by patterns such as 'in_*_mean'; unless given all but details, "
-        "whose names have a slash",
+        help="metrics to show, also by patterns such as 'in_*_mean'; all but those with a slash "
+        "in their names unless given",
     )
     arguments = parser.parse_args()
     folder = arguments.folder

@@ -90,6 +90,10 @@ def run(config: DictConfig, launch: Launch) -> bool:
     trainer: Trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
     launch.divide(task)
     task.prepare(streams, place.device)
+    beside = bool(config.get("reference")) and place.model != place.reference
+    if beside:  # what is not for this task is refused now, not after the model's training
+        with _fitting(place, "reference"):
+            task.build(_factory(config, "reference"), 1, RandomStreams(config.seed, place.device))
     launch.announce(place.folder)
     log = TensorBoardLog(place.folder, task.describe)
     display = progress_display(place.console, place.title)
@@ -99,7 +103,7 @@ def run(config: DictConfig, launch: Launch) -> bool:
         train = partial(_train, config, task, trainer, place, processes)
         found, result = train("model", streams, listeners)
         interrupted = result.interrupted
-        if config.get("reference") and place.model != place.reference and not interrupted:
+        if beside and not interrupted:
             streams = RandomStreams(config.seed, place.device)
             display = progress_display(place.console, f"{place.reference} for reference")
             reference, other = train("reference", streams, [display])

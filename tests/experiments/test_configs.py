@@ -100,8 +100,7 @@ def test_a_reference_is_a_model_or_nothing(name: str) -> None:
     if name == "none":
         assert not config.get("reference")
     else:
-        make = instantiate(config.reference, _convert_="all")
-        assert isinstance(make(in_features=1, out_features=1, replicas=1), FunctionModel)
+        assert config.reference == composed(f"model={name}").model
 
 
 @pytest.mark.parametrize("name", names("trainer"))

@@ -218,6 +218,7 @@ def test_a_process_keeps_its_work_on_ctrl_c_and_goes_on(tmp_path: Path) -> None:
         (["+task=kinematics", "task.data.path=no.npz"], "there is no file no.npz"),
         (["+task=kinematics", "task.phases.ramp.steps=0"], "steps must be at least 1"),
         (["+task=kinematics", "model.initial_sd=wide"], "'model' has a wrong name or type"),
+        (["+task=kinematics", "reference=reader_flat"], "reference=reader_flat is not for this"),
         (["resume=nowhere"], "there is no run in that folder"),
     ],
 )

@@ -84,6 +84,14 @@ def test_a_reader_learns_from_a_folder_of_networks(tmp_path: Path) -> None:
     assert choices == dict.fromkeys(("equations", "start", "lengths"), "corpus")
 
 
+def test_another_reader_can_be_trained_beside_it(tmp_path: Path) -> None:
+    status, output = run(tmp_path, *SMALL, "reference=reader_flat")
+    assert status is None, output
+    assert "reference: beam, numbers fitted" in output
+    (found,) = run_folders(tmp_path)
+    assert "reference_raw_exact" in metrics_of(found)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _ = run(tmp_path, *SMALL, "task.path=nowhere")
     assert status == 2
