@@ -62,7 +62,9 @@ class Language:
         self.automaton = Automaton(pieces, self.vocabulary)
         self.lengths = torch.tensor([_characters(piece) for piece in pieces])
         """Characters of each skeleton's equations, int64 `(K,)`."""
-        self.slots = max(len(skeleton.numbers) for skeleton in self.skeletons)
+        self.counts = torch.tensor([len(skeleton.numbers) for skeleton in self.skeletons])
+        """Numbers of each skeleton, int64 `(K,)`."""
+        self.slots = int(self.counts.max())
         """Most numbers S of an equation."""
         self._layout = Layout(pieces, [self.coefficient, self.inner], self.vocabulary)
         self._first = self._first_slots()

@@ -7,6 +7,7 @@ from baselines.reader.decoding import (
     Decoding,
     Greedy,
     Sampling,
+    SkeletonBeam,
 )
 from baselines.reader.encoders import (
     CanonicalOrder,
@@ -47,6 +48,7 @@ __all__ = [
     "ReaderSize",
     "ReadingBatch",
     "Sampling",
+    "SkeletonBeam",
     "Writer",
     "equation_of",
     "equations_of",

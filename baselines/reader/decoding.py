@@ -15,7 +15,7 @@ from baselines.reader.contract import Writer
 from baselines.reader.walk import Walk, free_table, grammar_table
 from esr.errors import ConfigurationError, DataError
 
-__all__ = ["Beam", "Decoded", "Decoding", "Greedy", "Sampling"]
+__all__ = ["Beam", "Decoded", "Decoding", "Greedy", "Sampling", "SkeletonBeam"]
 
 
 class Decoded(NamedTuple):
@@ -174,25 +174,81 @@ class Beam:
         generator: Generator | None = None,
     ) -> Decoded:
         """As `Decoding`, with C = width, all different; nothing is drawn."""
-        table = grammar_table(language)
+        return _survivors(writer, language, weights, self, lambda judged: judged)
 
-        def some(part: Tensor) -> tuple[Tensor, Tensor]:
-            replicas, networks = writer.replicas, len(part)
-            walk = Walk(writer.begin(part), table.to(part.device), replicas, networks)
-            first = torch.arange(networks, device=part.device)[:, None]
-            kept = 1
-            for _ in range(language.tokens):
-                judged = walk.log_probabilities[..., None] + walk.judged()
-                symbols = judged.shape[-1]
-                every = judged.view(replicas, networks, kept * symbols)
-                best, index = every.topk(min(self.width, kept * symbols))
-                walk.pick((first * kept + index // symbols).flatten(1))
-                walk.grow((index % symbols).flatten(1), best.flatten(1))
-                kept = best.shape[-1]
-            shape = (replicas, networks, kept)
-            return walk.tokens.view(*shape, -1), walk.log_probabilities.view(shape)
 
-        return _in_chunks(some, language, weights, self.chunk)
+class SkeletonBeam:
+    """A beam over skeletons: candidates differ in their terms, and numbers are the most probable
+    digits of each, to be refined.
+
+    A beginning branches only where terms do. Digits count as one token there, and so do the two
+    signs, with the sum of their probabilities; the most probable one is written. So a candidate's
+    log-probability is that of its skeleton, given the numbers that stand in it.
+
+    Arguments:
+        width: Candidates C, at least 1; with that of the number of skeletons all are found.
+        chunk: Most networks at once, at least 1.
+    Raises:
+        ConfigurationError: If a value is not positive.
+    """
+
+    def __init__(self, width: int = 8, chunk: int = 256) -> None:
+        self.width, self.chunk = _positive(width, "width"), _positive(chunk, "chunk")
+
+    def decode(
+        self,
+        writer: Writer,
+        language: Language,
+        weights: Tensor,
+        *,
+        generator: Generator | None = None,
+    ) -> Decoded:
+        """As `Decoding`, with C = width, all of different skeletons; nothing is drawn."""
+        zero = language.vocabulary.zero
+        signs = [language.vocabulary.index(sign) for sign in "+-"]
+        groups = [list(range(zero, zero + 10)), signs]
+
+        def merged(judged: Tensor) -> Tensor:
+            for group in groups:
+                among = judged[..., group]
+                best = among.argmax(-1, keepdim=True)
+                alone = torch.full_like(among, -torch.inf)
+                alone.scatter_(-1, best, among.logsumexp(-1, keepdim=True))
+                judged[..., group] = alone
+            return judged
+
+        return _survivors(writer, language, weights, self, merged)
+
+
+@torch.no_grad()
+def _survivors(
+    writer: Writer,
+    language: Language,
+    weights: Tensor,
+    beam: Beam | SkeletonBeam,
+    branches: Callable[[Tensor], Tensor],
+) -> Decoded:
+    """The candidates of a beam; `branches` says what a beginning may become and how probable each
+    is, `(R, n, V)`, from the log-probabilities of its next tokens."""
+    table = grammar_table(language)
+
+    def some(part: Tensor) -> tuple[Tensor, Tensor]:
+        replicas, networks = writer.replicas, len(part)
+        walk = Walk(writer.begin(part), table.to(part.device), replicas, networks)
+        first = torch.arange(networks, device=part.device)[:, None]
+        kept = 1
+        for _ in range(language.tokens):
+            judged = walk.log_probabilities[..., None] + branches(walk.judged())
+            symbols = judged.shape[-1]
+            every = judged.view(replicas, networks, kept * symbols)
+            best, index = every.topk(min(beam.width, kept * symbols))
+            walk.pick((first * kept + index // symbols).flatten(1))
+            walk.grow((index % symbols).flatten(1), best.flatten(1))
+            kept = best.shape[-1]
+        shape = (replicas, networks, kept)
+        return walk.tokens.view(*shape, -1), walk.log_probabilities.view(shape)
+
+    return _in_chunks(some, language, weights, beam.chunk)
 
 
 def _follow(walk: Walk, steps: int, choose: Callable[[Tensor], Tensor]) -> None:

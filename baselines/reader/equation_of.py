@@ -9,8 +9,9 @@ from torch import Generator, Tensor, nn
 
 from baselines.languages import Equations, Language
 from baselines.population import Points, gauss_legendre, matching, network_of
-from baselines.reader.decoding import Beam, Decoded, Decoding
+from baselines.reader.decoding import Decoded, Decoding, SkeletonBeam
 from baselines.reader.reader import Reader
+from baselines.refinement.price import prices
 from baselines.refinement.refine import refine
 from baselines.refinement.settings import Refinement
 from esr.equations import Expression
@@ -136,7 +137,7 @@ def equations_of(
     if not modules:
         return []
     settings = refinement if refinement is not None else Refinement()
-    decoding = decoding if decoding is not None else Beam()
+    decoding = decoding if decoding is not None else SkeletonBeam()
     weights = _weights(modules, reader)
     if points is None:
         points = gauss_legendre(_NODES, reader.architecture.inputs)
@@ -236,14 +237,14 @@ def _joined(first: _Pool, second: _Pool) -> _Pool:
 
 
 def _ranked(pool: _Pool, reader: Reader, weights: Tensor, points: Points) -> list[list[Candidate]]:
-    """Different candidates of each network, by their misfit."""
+    """Different candidates of each network, by their misfits and numbers."""
     language, equations = reader.language, pool.equations
     outputs = reader.architecture.outputs(weights, points.points)
     values = language.evaluate(equations.skeletons, language.values(equations), points.points)
     misfits = points.mean((values - outputs[pool.network]).square())
     misfits = misfits / points.mean(values.square())
     misfits = misfits.nan_to_num(nan=torch.inf, posinf=torch.inf)
-    order = misfits.argsort(stable=True)
+    order = prices(language, equations.skeletons, misfits).argsort(stable=True)
     found: list[list[Candidate]] = [[] for _ in range(len(weights))]
     seen: set[tuple[int, str]] = set()
     rows = zip(

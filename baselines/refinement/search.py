@@ -5,6 +5,7 @@ from torch import Tensor
 
 from baselines.languages import Language
 from baselines.population import Architecture, Points
+from baselines.refinement.price import GAIN, prices
 from baselines.refinement.refine import Refined, refine
 from baselines.refinement.settings import Refinement
 from baselines.refinement.skeleton_fit import SkeletonFit
@@ -19,7 +20,7 @@ def search_skeletons(
     weights: Tensor,
     points: Points,
     settings: Refinement | None = None,
-    gain: float = 1.5,
+    gain: float = GAIN,
 ) -> Refined:
     r"""The equations of the language that are nearest to what networks say, for their length.
 
@@ -55,7 +56,7 @@ def search_skeletons(
         for some in torch.split(every, fit.chunk):
             targets = outputs[some] * fit.design.root
             steps = fit.best(targets)
-            price = fit.misfit(steps, targets) * gain ** steps.shape[1]
+            price = prices(language, every.new_tensor(index), fit.misfit(steps, targets), gain)
             better = price < least[some]
             least[some] = torch.where(better, price, least[some])
             chosen[some] = torch.where(better, index, chosen[some])

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from baselines.corpus import Recipe
 from baselines.languages import Equations
 from baselines.population import Points, gauss_legendre
-from baselines.reader import Beam, Greedy, Reader
-from baselines.refinement import read_as_polynomials, refine, search_skeletons
+from baselines.reader import Greedy, Reader, SkeletonBeam
+from baselines.refinement import prices, read_as_polynomials, refine, search_skeletons
 from esr.errors import ConfigurationError
 from experiments.tasks.weights_data import Networks
 from experiments.tasks.weights_measures import Judgement, judge
@@ -24,7 +24,7 @@ class Evaluation:
     """How the reader is judged.
 
     Arguments:
-        beam: Candidates for each network that are refined, at least 1.
+        beam: Skeletons for each network that are refined, at least 1.
         nodes: Quadrature nodes in each direction where numbers are fitted.
         degree: Highest total degree of the monomials of the least-squares baseline.
         permuted: Networks whose hidden neurons are put into another order to see whether the
@@ -35,7 +35,7 @@ class Evaluation:
         ConfigurationError: If a number is below 1.
     """
 
-    beam: int = 5
+    beam: int = 8
     nodes: int = 16
     degree: int = 4
     permuted: int = 500
@@ -132,21 +132,24 @@ def read_networks(
 def _searched(
     reader: Reader, replica: int, recipe: Recipe, weights: Tensor, points: Points, width: int
 ) -> Equations:
-    """Of the refined candidates of a beam, that with the least misfit for each network."""
+    """Of the refined candidates of a beam, that with the least price for each network."""
     language, count = recipe.language, len(weights)
-    decoded = Beam(width).decode(reader, language, weights)
+    decoded = SkeletonBeam(width).decode(reader, language, weights)
     skeletons = decoded.equations.skeletons[replica]  # (N, C)
     steps = decoded.equations.steps[replica]
     candidates = skeletons.shape[1]
-    earlier = (skeletons[:, :, None] == skeletons[:, None]).tril(-1).any(2)
-    skeletons = torch.where(earlier, -1, skeletons).flatten()  # each skeleton is refined once
-    equations = Equations(skeletons, steps.flatten(0, 1))
+    equations = Equations(skeletons.flatten(), steps.flatten(0, 1))
     repeated = weights.repeat_interleave(candidates, 0)
     found = refine(
-        language, recipe.architecture, repeated, skeletons, language.values(equations), points
+        language,
+        recipe.architecture,
+        repeated,
+        equations.skeletons,
+        language.values(equations),
+        points,
     )
-    misfit = found.misfit.view(count, candidates).nan_to_num(nan=torch.inf)
-    best = misfit.argmin(1) + torch.arange(count, device=misfit.device) * candidates
+    price = prices(language, equations.skeletons, found.misfit).view(count, candidates)
+    best = price.argmin(1) + torch.arange(count, device=price.device) * candidates
     return found.equations[best]
 
 

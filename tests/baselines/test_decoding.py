@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from baselines.languages import Language, Number, Vocabulary, polynomials, waves_and_growth
-from baselines.reader import Beam, Decoded, Decoding, Greedy, Sampling, Writer
+from baselines.reader import Beam, Decoded, Decoding, Greedy, Sampling, SkeletonBeam, Writer
 from esr.errors import ConfigurationError, DataError
 
 TINY = Language(["#*x", "#"], coefficient=Number(-2, 2))
@@ -219,3 +219,40 @@ def test_wrong_inputs_are_refused() -> None:
         Greedy().decode(RecurrentWriter(waves_and_growth()), TINY, WEIGHTS)
     with pytest.raises(DataError, match=r"weights must be .*shape \(3,\)"):
         Greedy().decode(RecurrentWriter(TINY), TINY, WEIGHTS[:, 0])
+
+
+def test_skeleton_beam_finds_every_skeleton_once_by_the_sum_of_its_branches() -> None:
+    language = polynomials()
+    writer = RecurrentWriter(language, replicas=2)
+    decoded = SkeletonBeam(10).decode(writer, language, torch.ones(3, 4))
+    found = decoded.equations.skeletons
+    count = len(language.skeletons)
+    assert (found[..., :count].sort(-1).values == torch.arange(count)).all()
+    assert (found[..., count:] == -1).all()
+    best = decoded.log_probabilities[..., :count]
+    assert (best.diff(dim=-1) <= 0).all()
+    assert (best <= 1e-12).all()
+
+
+def test_skeleton_beam_counts_digits_and_signs_as_one() -> None:
+    language = Language(["#*x", "#"])
+    writer = RecurrentWriter(language)
+    weights = torch.ones(1, 4)
+    decoded = SkeletonBeam(1).decode(writer, language, weights)
+    written = decoded.tokens[0, 0, 0].tolist()
+    prefixes, before, total = writer.begin(weights), Vocabulary.START, 0.0
+    table, state = language.automaton.next, 0
+    zero = language.vocabulary.zero
+    signs = [language.vocabulary.index(sign) for sign in "+-"]
+    for token in written:
+        scores = prefixes.scores(torch.tensor([[before]]))[0, 0]
+        allowed = torch.where(table[state] >= 0, scores, -torch.inf).log_softmax(0)
+        group = next((g for g in (list(range(zero, zero + 10)), signs) if token in g), [token])
+        total += float(allowed[group].logsumexp(0))
+        assert int(allowed[group].argmax()) == group.index(token)
+        before, state = token, int(table[state, token])
+        if state == 1:
+            break
+    torch.testing.assert_close(
+        float(decoded.log_probabilities[0, 0, 0]), total, rtol=1e-5, atol=1e-5
+    )
