@@ -54,7 +54,8 @@ class NetworkEquation:
     """What a network was read as.
 
     Arguments:
-        candidates: All different, the nearest to the network first, at least one.
+        candidates: All different, at least one: by their misfits, longer ones with a handicap
+            (`baselines.refinement.prices`).
         tolerance: Misfit up to which an equation counts as the network's own.
     """
 
@@ -119,12 +120,12 @@ def equations_of(
 
     The reader writes candidates; the numbers of each candidate's skeleton are fitted to what the
     network says and rounded; what was written and what was fitted are ranked by their distance
-    from the network, never by the reader's opinion alone. Candidates of all replicas compete.
+    from the network, in favour of short ones, never by the reader's opinion alone. Candidates of all replicas compete.
 
     Arguments:
         modules: Networks of the reader's architecture, as `network_of` reads them.
         reader: Trained, in evaluation mode.
-        decoding: How candidates are chosen; a beam of 8 unless given.
+        decoding: How candidates are chosen; a beam of 8 skeletons unless given.
         refinement: Settings of the fit; `Refinement()` unless given.
         points: Where networks and equations are compared; unless given, quadrature with 16 nodes
             on [-1, 1] for each input. It should be where the networks were trained.

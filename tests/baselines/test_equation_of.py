@@ -18,7 +18,7 @@ from baselines.reader import (
     equation_of,
     equations_of,
 )
-from baselines.refinement import Refinement
+from baselines.refinement import Refinement, prices
 from esr.equations import parse
 from esr.errors import ConfigurationError, DataError
 
@@ -53,8 +53,10 @@ def test_a_line_is_read_as_its_equation() -> None:
     assert found.expression == parse("1.5*x-0.3")
     assert found.misfit < 1e-25  # rounding of float64, squared
     assert found.verified
-    misfits = [candidate.misfit for candidate in found.candidates]
-    assert misfits == sorted(misfits)
+    language = found.candidates[0].language
+    kinds = language.read([candidate.text for candidate in found.candidates]).skeletons
+    misfits = torch.tensor([candidate.misfit for candidate in found.candidates])
+    assert (prices(language, kinds, misfits).diff() >= 0).all()
     texts = [candidate.text for candidate in found.candidates]
     assert len(set(texts)) == len(texts) > 3
     assert not found.candidates[1].misfit < 1e-25
