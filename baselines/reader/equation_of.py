@@ -120,7 +120,8 @@ def equations_of(
 
     The reader writes candidates; the numbers of each candidate's skeleton are fitted to what the
     network says and rounded; what was written and what was fitted are ranked by their distance
-    from the network, in favour of short ones, never by the reader's opinion alone. Candidates of all replicas compete.
+    from the network, in favour of short ones, never by the reader's opinion alone. Candidates of
+    all replicas compete.
 
     Arguments:
         modules: Networks of the reader's architecture, as `network_of` reads them.

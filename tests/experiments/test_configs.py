@@ -64,6 +64,12 @@ SMALL = {
     "oscillator": ["task.data.trajectories=20"],
     "function": ["task.samples=20"],
     "digits": ["task.batches.images=32", "task.batches.pairs=64"],
+    "weights": [
+        "task.sizes.networks=40",
+        "++task.sizes.validation=4",
+        "++task.sizes.tests=4",
+        "++task.batch_size=8",
+    ],
     "meta": [
         "++task.episodes.functions=2",
         "++task.evaluation.validation=2",

@@ -25,6 +25,7 @@ SMALL = [
     "task.evaluation.beam=2",
     "task.evaluation.permuted=10",
     "task.evaluation.exhaustive=5",
+    "task.evaluation.examples=1",
     "trainer.report_every=2",
 ]
 
@@ -70,6 +71,7 @@ def test_a_run_leaves_figures_texts_and_its_reader(finished: Path) -> None:
     assert reader.language.describe() == polynomials().describe()
 
 
+@pytest.mark.slow
 def test_a_reader_learns_from_a_folder_of_networks(tmp_path: Path) -> None:
     from experiments.population import main
 
@@ -84,6 +86,7 @@ def test_a_reader_learns_from_a_folder_of_networks(tmp_path: Path) -> None:
     assert choices == dict.fromkeys(("equations", "start", "lengths"), "corpus")
 
 
+@pytest.mark.slow
 def test_another_reader_can_be_trained_beside_it(tmp_path: Path) -> None:
     status, output = run(tmp_path, *SMALL, "reference=reader_flat")
     assert status is None, output

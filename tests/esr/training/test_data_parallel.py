@@ -24,7 +24,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Results, Pa
     command = [sys.executable, "-W", "error", str(script)]
     paths = os.pathsep.join([str(ROOT), str(script.parent)])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(folder)], env=environment, check=True, timeout=120)
+    subprocess.run([*command, str(folder)], env=environment, check=True, timeout=300)
     first, second = (torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     return first, second, folder
 
