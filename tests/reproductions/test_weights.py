@@ -25,7 +25,7 @@ def test_networks_of_one_start_are_read(tmp_path: Path, model: str) -> None:
     metrics = metrics_of(tmp_path, "start=shared", f"model={model}")
     assert metrics["raw_skeleton"] >= 0.97
     assert metrics["raw_exact"] >= 0.60
-    assert metrics["refined_exact"] >= 0.98
+    assert metrics["beam_refined_exact"] >= 0.98
     assert metrics["raw_valid"] == 1
 
 
@@ -41,17 +41,21 @@ def test_networks_of_different_starts_are_read_in_any_order_of_neurons(
 
 @pytest.mark.slow
 def test_skewed_lengths_are_learnt_as_a_bias(tmp_path: Path) -> None:
+    settings = ["start=shared", "model=reader_flat"]
     found = {
-        lengths: metrics_of(tmp_path / lengths, "model=reader_flat", f"lengths={lengths}")
+        lengths: metrics_of(tmp_path / lengths, *settings, f"lengths={lengths}")
         for lengths in ("uniform", "skewed")
     }
-    shortest, longest = "length_04/raw_skeleton", "length_18/raw_skeleton"
-    assert found["skewed"][longest] - found["skewed"][shortest] > 0.3
-    assert found["uniform"][shortest] > found["skewed"][shortest] + 0.3
+    uniform, skewed = found["uniform"], found["skewed"]
+    for length in ("04", "10", "12"):  # rare in the skewed population
+        name = f"length_{length}/raw_exact"
+        assert uniform[name] > skewed[name] + 0.3
+    assert skewed["length_18/raw_exact"] > uniform["length_18/raw_exact"] + 0.3
+    assert all(uniform[name] >= 0.9 for name in uniform if name.endswith("/raw_skeleton"))
 
 
 @pytest.mark.slow
 def test_waves_and_products_are_read_where_polynomials_find_nothing(tmp_path: Path) -> None:
     metrics = metrics_of(tmp_path, "equations=waves", "start=own")
-    assert metrics["refined_exact"] >= 0.6
+    assert metrics["beam_refined_exact"] >= 0.6
     assert metrics["least_squares_exact"] == 0
