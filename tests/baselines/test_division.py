@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from baselines.eql import EQL
@@ -47,6 +48,7 @@ def test_it_is_part_of_the_misfit_and_of_nothing_else() -> None:
     assert model(x).abs().max() == 0
 
 
+@pytest.mark.slow
 def test_a_rational_law_is_found_and_read_as_a_quotient() -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = inputs = torch.rand(2, 128, generator=generator, dtype=torch.float64) * 2 - 1

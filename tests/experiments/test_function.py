@@ -100,6 +100,7 @@ def test_what_cannot_be_sampled_is_refused(
         prepared(**settings)
 
 
+@pytest.mark.slow
 def test_a_short_run_finds_the_square(tmp_path: Path) -> None:
     phases = [f"schedule.{name}.steps=80" for name in ("warm_up", "ramp", "sparsify")]
     status, printed = run(

@@ -111,6 +111,7 @@ def test_the_figure_shows_the_state_at_three_moments_and_energies(record: StateR
     assert list(curve.get_ydata()) == [frame.energies.total for frame in frames]
 
 
+@pytest.mark.slow
 def test_a_gif_has_every_frame(
     record: StateRecord, stills: list[tuple[int, Tensor]], tmp_path: Path
 ) -> None:

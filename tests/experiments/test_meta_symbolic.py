@@ -43,6 +43,7 @@ def test_exact_support_is_exact() -> None:
         torch.testing.assert_close(truth.evaluate({"x": x[:, 0]}), y[:, 0], rtol=0, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_laws_are_found_from_ten_points_and_nothing_else() -> None:
     functions = FAMILY.draw(2, generator=Generator().manual_seed(0))
     inputs = FAMILY.points(2, 10, generator=Generator().manual_seed(1), dtype=torch.float64)

@@ -119,7 +119,7 @@ def test_the_closing_table_speaks_of_clips_if_they_matter(
 @pytest.mark.parametrize(
     ("models", "seeds"),
     [
-        (["eql_shallow_l0", "relu"], [0]),
+        pytest.param(["eql_shallow_l0", "relu"], [0], marks=pytest.mark.slow),
         pytest.param(["eql_l05", "eql_l0", "relu"], [0, 1], marks=pytest.mark.slow),
     ],
 )

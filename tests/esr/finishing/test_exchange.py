@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from esr.equations import STANDARD, Expression
@@ -36,6 +37,7 @@ def test_what_is_exact_or_too_large_is_left_alone() -> None:
     assert exchange_functions(exact, {"x": X}, target + 1, []) == []
 
 
+@pytest.mark.slow
 def test_finishing_finds_the_law_behind_an_impostor_only_with_functions() -> None:
     data, reading = problem("exp(-x**2)"), Expression.parse("0.7*(-0.35*x**2 + 1.2)**2")
     assert str(finish_readings([reading], data, data, FUNCTIONS).best.expression) == "exp(-x**2)"

@@ -68,6 +68,7 @@ def test_blocks_of_several_readings_are_pooled() -> None:
     assert agrees(finished(halves, law, 0), law)
 
 
+@pytest.mark.slow
 def test_no_inexact_sum_comes_with_an_exact_one() -> None:
     for seed in range(3):
         inputs, target = samples("0.4*x*exp(-0.8*x)", seed)
