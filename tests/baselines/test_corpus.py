@@ -1,3 +1,5 @@
+"""Corpora: what a shard depends on, and how one is made, stopped and gone on with."""
+
 import json
 import math
 import multiprocessing
@@ -6,31 +8,27 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from small_corpora import ARCHITECTURE, NETWORKS, SIZE, made, recipe, same
 from stub_fitter import OutputFitter
-from torch import Tensor
 
 import baselines.corpus.workers as workers
 from baselines.corpus import (
     Corpus,
-    Manifest,
     Progress,
     Recipe,
-    Shard,
     Training,
     Workforce,
     generate,
-    held_out,
     make_shard,
 )
-from baselines.corpus.shard_file import read_shard, shard_path, write_shard
+from baselines.corpus.shard_file import shard_path
 from baselines.corpus.workers import Order, shards_in_processes
 from baselines.languages import (
-    Equations,
     Language,
     Number,
     SkewedLengths,
@@ -40,33 +38,6 @@ from baselines.languages import (
 from baselines.population import Architecture, OwnStarts, SharedStarts, Unit
 from baselines.population.units import SINE
 from esr.errors import ConfigurationError, DataError, TrainingError
-
-SIZE, NETWORKS = 40, 200
-ARCHITECTURE = Architecture((1, 8, 1))
-
-
-def recipe(**changes: object) -> Recipe:
-    given = Recipe(polynomials(2), ARCHITECTURE, OwnStarts(), Training(OutputFitter()))
-    return replace(given, **changes)  # type: ignore[arg-type]
-
-
-def made(folder: Path, wanted: Recipe | None = None, networks: int = NETWORKS) -> Corpus:
-    generate(wanted or recipe(), folder, networks, SIZE)
-    return Corpus.open(folder)
-
-
-def same(one: Shard, other: Shard) -> bool:
-    pairs = [
-        (one.equations.skeletons, other.equations.skeletons),
-        (one.equations.steps, other.equations.steps),
-        (one.weights, other.weights),
-        (one.errors, other.errors),
-    ]
-    return all(bits(a) == bits(b) and a.shape == b.shape for a, b in pairs)
-
-
-def bits(tensor: Tensor) -> bytes:
-    return tensor.numpy().tobytes()
 
 
 def test_a_shard_depends_on_recipe_index_and_size_alone() -> None:
@@ -317,173 +288,3 @@ def test_processes_make_the_same_corpus(tmp_path: Path) -> None:
     generate(recipe(), tmp_path / "a", NETWORKS, SIZE, Workforce(processes=2))
     found = Corpus.open(tmp_path / "a").load(converged=False)
     assert same(found, made(tmp_path / "b").load(converged=False))
-
-
-def test_a_truncated_shard_is_refused_and_made_anew(tmp_path: Path) -> None:
-    whole = made(tmp_path).load()
-    path = shard_path(tmp_path, 2)
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"shard-00002.pt is damaged: it cannot be read .* delete"):
-        Corpus.open(tmp_path)
-    assert same(made(tmp_path).load(), whole)
-
-
-def test_an_altered_shard_is_refused_and_made_anew(tmp_path: Path) -> None:
-    corpus = made(tmp_path)
-    whole = corpus.load()
-    path = shard_path(tmp_path, 0)
-    content = torch.load(path, weights_only=True)
-    content["weights"][3, 4] += 1e-6
-    torch.save(content, path)
-    with pytest.raises(DataError, match="damaged: its checksum does not agree"):
-        corpus.load()
-    assert same(made(tmp_path).load(), whole)
-
-
-def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    made(tmp_path)
-    shard_path(tmp_path, 3).unlink()
-    with pytest.raises(DataError, match=r"1 of the 5 shards .* \(3\)"):
-        Corpus.open(tmp_path)
-
-
-def test_a_converged_network_has_finite_weights(tmp_path: Path) -> None:
-    corpus = made(tmp_path)
-    label = corpus.manifest.label(1)
-    shard = read_shard(tmp_path, label, corpus.manifest.tolerance)
-    row = int(shard.converged.nonzero()[2])
-    shard.weights[row, 0] = torch.nan
-    write_shard(tmp_path, label, shard, 0)
-    with pytest.raises(DataError, match=f"1 networks count as converged .* number {row}"):
-        corpus.load()
-
-
-def test_another_recipe_is_refused_with_what_differs(tmp_path: Path) -> None:
-    made(tmp_path)
-    other = recipe(seed=3, training=Training(OutputFitter(ridge=0.5)))
-    with pytest.raises(ConfigurationError, match=r"recipe\.seed: 0, but 3 came") as raised:
-        made(tmp_path, other)
-    assert "recipe.training.fitter.ridge: 1e-09, but 0.5 came" in str(raised.value)
-    with pytest.raises(ConfigurationError, match="shard_size: 40, but 41 came"):
-        generate(recipe(), tmp_path, NETWORKS, SIZE + 1)
-    with pytest.raises(ConfigurationError, match=r"recipe\.start\.kinds: nothing, but 1 came"):
-        made(tmp_path, recipe(start=SharedStarts()))
-    with pytest.raises(ConfigurationError, match="networks must be a positive integer"):
-        generate(recipe(), tmp_path, 0, SIZE)
-
-
-def test_a_shard_of_another_corpus_or_place_is_refused(tmp_path: Path) -> None:
-    made(tmp_path / "a")
-    made(tmp_path / "b", recipe(seed=1))
-    shard_path(tmp_path / "b", 1).rename(shard_path(tmp_path / "a", 1))
-    for read in (Corpus.open, made):
-        with pytest.raises(DataError, match="belongs to another corpus"):
-            read(tmp_path / "a")
-    shard_path(tmp_path / "a", 2).rename(shard_path(tmp_path / "a", 1))
-    with pytest.raises(DataError, match="must hold shard 1, but holds 2"):
-        made(tmp_path / "a")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 9}, "must be a shard of format 1, but is of format 9"),
-        ({"kind": "soup"}, "holds something else"),
-        ({"errors": None}, "does not have all of"),
-    ],
-)
-def test_another_format_of_shards_is_refused(
-    tmp_path: Path, change: dict[str, object], message: str
-) -> None:
-    made(tmp_path, networks=SIZE)
-    path = shard_path(tmp_path, 0)
-    torch.save(torch.load(path, weights_only=True) | change, path)
-    with pytest.raises(DataError, match=message):
-        Corpus.open(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 9}, "must be of format 1, but is of format 9"),
-        ({"kind": "soup"}, "describes something else"),
-        ({"shard_size": 20}, "was altered"),
-        ({"networks": -1}, "does not describe a corpus"),
-    ],
-)
-def test_another_manifest_is_refused(
-    tmp_path: Path, change: dict[str, object], message: str
-) -> None:
-    made(tmp_path, networks=SIZE)
-    path = tmp_path / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    for read in (Corpus.open, made):
-        with pytest.raises(DataError, match=message):
-            read(tmp_path)
-
-
-def test_a_folder_without_a_corpus_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no corpus: it has no manifest\.json"):
-        Corpus.open(tmp_path / "none")
-    (tmp_path / "manifest.json").write_text('{"kind": ')
-    with pytest.raises(DataError, match="cannot be read"):
-        Corpus.open(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match="is a file"):
-        made(tmp_path / "file")
-    Manifest({"language": {}, "training": {"tolerance": 1}}, 1, 1).write(tmp_path)
-    with pytest.raises(DataError, match="cannot be understood"):
-        Corpus.open(tmp_path)
-
-
-def drawn(language: Language, count: int, seed: int) -> Equations:
-    return language.draw(count, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5])
-def test_about_the_share_of_each_skeleton_is_held_out(share: float) -> None:
-    language = polynomials(2)
-    equations = drawn(language, 50_000, 0)
-    mask = held_out(language, equations, share)
-    key = torch.cat([equations.skeletons[:, None], equations.steps], 1)
-    different, of = key.unique(dim=0, return_inverse=True)
-    where = torch.zeros(len(different)).index_fill(0, of[mask], 1.0)
-    for skeleton in range(len(language.skeletons)):
-        rows = where[different[:, 0] == skeleton]
-        spread = math.sqrt(share * (1 - share) / len(rows))
-        assert 0 < rows.mean() < 1
-        assert abs(rows.mean() - share) < 4 * spread  # of a draw of independent coins
-
-
-def test_what_is_held_out_depends_on_the_equation_alone() -> None:
-    language = polynomials(2)
-    equations = drawn(language, 1500, 1)
-    mask = held_out(language, equations)
-    order = torch.randperm(1500, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(held_out(language, equations[order]), mask[order])
-    texts = language.texts(equations)
-    sides: dict[str, set[bool]] = {}
-    for text, side in zip(texts, mask.tolist(), strict=True):
-        sides.setdefault(text, set()).add(side)
-    assert all(len(side) == 1 for side in sides.values())
-    larger = polynomials(3)  # has every equation of the other, as another skeleton
-    assert torch.equal(held_out(larger, larger.read(texts)), mask)
-    assert (held_out(language, equations, 0.3) | ~mask).all()
-
-
-def test_what_is_held_out_is_the_same_for_ever() -> None:
-    """Changing the split would put test equations into the training of networks that exist."""
-    language = polynomials(2)
-    equations = language.read([f"{sign}{n / 10:.1f}" for sign in "+-" for n in range(1, 51)])
-    texts = language.texts(equations[held_out(language, equations)])
-    assert " ".join(texts) == "+0.3 +1.0 +2.1 +3.1 +3.2 +4.6 -0.8 -1.6 -4.3 -5.0"
-
-
-def test_shares_out_of_range_and_texts_that_are_none() -> None:
-    language = polynomials(2)
-    for share in (0.0, 1.0, math.nan):
-        with pytest.raises(ConfigurationError, match="above 0 and below 1"):
-            held_out(language, drawn(language, 3, 0), share)
-    none = Equations(torch.full((400,), -1), torch.zeros(400, 3, dtype=torch.long))
-    assert not held_out(language, none, 0.9).any()
