@@ -174,10 +174,15 @@ class Beam:
         generator: Generator | None = None,
     ) -> Decoded:
         """As `Decoding`, with C = width, all different; nothing is drawn."""
-        return _survivors(writer, language, weights, self, lambda judged: judged)
+        return _survivors(writer, language, weights, self, self._branches(language))
+
+    def _branches(self, language: Language) -> Callable[[Tensor], Tensor]:
+        """What a beginning may become and how probable each is, `(R, n, V)`, from the
+        log-probabilities of its next tokens."""
+        return lambda judged: judged
 
 
-class SkeletonBeam:
+class SkeletonBeam(Beam):
     """A beam over skeletons: candidates differ in their terms, and numbers are the most probable
     digits of each, to be refined.
 
@@ -192,18 +197,7 @@ class SkeletonBeam:
         ConfigurationError: If a value is not positive.
     """
 
-    def __init__(self, width: int = 8, chunk: int = 256) -> None:
-        self.width, self.chunk = _positive(width, "width"), _positive(chunk, "chunk")
-
-    def decode(
-        self,
-        writer: Writer,
-        language: Language,
-        weights: Tensor,
-        *,
-        generator: Generator | None = None,
-    ) -> Decoded:
-        """As `Decoding`, with C = width, all of different skeletons; nothing is drawn."""
+    def _branches(self, language: Language) -> Callable[[Tensor], Tensor]:
         zero = language.vocabulary.zero
         signs = [language.vocabulary.index(sign) for sign in "+-"]
         groups = [list(range(zero, zero + 10)), signs]
@@ -217,7 +211,7 @@ class SkeletonBeam:
                 judged[..., group] = alone
             return judged
 
-        return _survivors(writer, language, weights, self, merged)
+        return merged
 
 
 @torch.no_grad()
@@ -225,11 +219,10 @@ def _survivors(
     writer: Writer,
     language: Language,
     weights: Tensor,
-    beam: Beam | SkeletonBeam,
+    beam: Beam,
     branches: Callable[[Tensor], Tensor],
 ) -> Decoded:
-    """The candidates of a beam; `branches` says what a beginning may become and how probable each
-    is, `(R, n, V)`, from the log-probabilities of its next tokens."""
+    """The candidates of a beam."""
     table = grammar_table(language)
 
     def some(part: Tensor) -> tuple[Tensor, Tensor]:
