@@ -31,6 +31,8 @@ LAYERS = [
     "esr.meta",
     "esr.hopfield",
     "esr.rules",
+    "esr.search",
+    "esr.regressor",
     "esr",
     "baselines.linear",
     "baselines.relu",

@@ -2,12 +2,19 @@
 
 from esr.finishing.elimination import Finished, eliminate_terms, elimination_path
 from esr.finishing.finish import FinishedFront, finish_readings, is_exact, rounding_floor
-from esr.finishing.front import Candidate, choose, description_length, pareto_front
+from esr.finishing.front import (
+    MACHINE_PRECISION,
+    Candidate,
+    choose,
+    description_length,
+    pareto_front,
+)
 from esr.finishing.ranking import promising_order
 from esr.finishing.selection import are_undecided, select_blocks
 from esr.finishing.snapping import snap_constants
 
 __all__ = [
+    "MACHINE_PRECISION",
     "Candidate",
     "Finished",
     "FinishedFront",

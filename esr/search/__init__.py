@@ -1,0 +1,17 @@
+"""The search for equations: questions, fronts, engines and the stages they are made of."""
+
+from esr.search.clock import Clock
+from esr.search.engine import Engine, Stages
+from esr.search.front import SearchFront
+from esr.search.question import ExpressionRules, NoRules, Question, Rows
+
+__all__ = [
+    "Clock",
+    "Engine",
+    "ExpressionRules",
+    "NoRules",
+    "Question",
+    "Rows",
+    "SearchFront",
+    "Stages",
+]

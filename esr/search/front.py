@@ -1,0 +1,161 @@
+"""The Pareto front of a search: every proposal is fitted, verified on unseen rows and judged."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from esr.equations import Expression, fit_constants
+from esr.finishing import Candidate, choose, description_length, pareto_front, rounding_floor
+from esr.search.question import Question, Rows
+
+__all__ = ["SearchFront"]
+
+_STEPS = 30
+_UNSEEN_LEEWAY = 1e6
+"""How many times its rounding error an exact equation may miss unseen rows by: constants have
+rounding errors, which rows beyond the range of the others enlarge."""
+_MOST = 400
+"""Candidates kept beside the front."""
+
+
+class SearchFront:
+    """What a search has found, simplest first, judged on rows that no fit saw.
+
+    Arguments:
+        question: What is asked.
+        heard: Told of each candidate that enters the front.
+    """
+
+    def __init__(
+        self, question: Question, heard: Callable[[Candidate], object] | None = None
+    ) -> None:
+        self.question = question
+        self.proposals = 0
+        self.accepted: dict[str, int] = {}
+        """How many candidates of each source entered the front when proposed."""
+        self._heard = heard
+        self._seen: dict[str, Candidate | None] = {}
+        self._front: list[Candidate] = []
+        self._exact: Candidate | None = None
+        self._floor = rounding_floor(question.training.target)
+
+    def propose(
+        self, expression: Expression, source: str, *, refit: bool = True
+    ) -> Candidate | None:
+        """Judge an expression and keep it if it is any good.
+
+        Arguments:
+            expression: In the question's variables; of any form, constants at good starts.
+            source: Which part of the search proposes it.
+            refit: Whether its constants are fitted to the training rows first.
+        Returns:
+            The expression with its errors; None if it is not allowed, has no finite error on
+            either rows, or has been proposed before and was no good.
+        """
+        self.proposals += 1
+        key = f"{expression:.6g}"
+        if key in self._seen:
+            return self._seen[key]
+        self._seen[key] = candidate = self._judged(expression, refit)
+        if candidate is None:
+            return None
+        self._seen.setdefault(f"{candidate.expression:.6g}", candidate)
+        if self._enters(candidate):
+            self.accepted[source] = self.accepted.get(source, 0) + 1
+            self._front = pareto_front([*self._front, candidate])
+            if self._heard is not None:
+                self._heard(candidate)
+        simpler = self._exact is None or (
+            candidate.expression.complexity < self._exact.expression.complexity
+        )
+        if simpler and self.is_exact(candidate):
+            self._exact = candidate
+        return candidate
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The Pareto front of complexity against validation error, simplest first."""
+        return tuple(self._front)
+
+    @property
+    def exact(self) -> Candidate | None:
+        """The simplest equation that misses all rows by rounding alone, if there is one."""
+        return self._exact
+
+    @property
+    def best(self) -> Candidate | None:
+        """The one with the shortest description; None if there is none yet."""
+        samples = len(self.question.validation.target)
+        return choose(self._front, samples, self._floor) if self._front else None
+
+    def length(self, candidate: Candidate) -> float:
+        """Description length of a candidate in nats."""
+        return description_length(candidate, len(self.question.validation.target), self._floor)
+
+    def promising(self, most: int) -> list[Candidate]:
+        """Candidates with the shortest descriptions, on the front or not.
+
+        Arguments:
+            most: Largest number of them.
+        """
+        known = {c.expression: c for c in self._seen.values() if c is not None}
+        return sorted(known.values(), key=self.length)[:most]
+
+    def is_exact(self, candidate: Candidate) -> bool:
+        """Whether an equation misses training and unseen rows by rounding alone."""
+        limit = self.question.rounding_error
+        return (
+            candidate.training_error <= limit
+            and candidate.validation_error <= _UNSEEN_LEEWAY * limit
+        )
+
+    def _judged(self, expression: Expression, refit: bool) -> Candidate | None:
+        question = self.question
+        if expression.complexity > question.max_complexity:
+            return None
+        if not question.rules.allows(expression):
+            return None
+        training = question.training
+        if refit and expression.constants:
+            fit = fit_constants(
+                expression,
+                training.columns,
+                training.target,
+                weights=training.weights,
+                steps=_STEPS,
+            )
+            if not math.isfinite(fit.mse):
+                return None
+            expression = fit.expression
+        errors = [_error(expression, rows) for rows in (training, question.validation)]
+        if not all(map(math.isfinite, errors)):
+            return None
+        self._forget()
+        return Candidate(expression, *errors)
+
+    def _enters(self, candidate: Candidate) -> bool:
+        """Whether nothing on the front is as simple and as good."""
+        return not any(
+            other.expression.complexity <= candidate.expression.complexity
+            and other.validation_error <= candidate.validation_error
+            for other in self._front
+        )
+
+    def _forget(self) -> None:
+        """Drop the worst of what is off the front when there is too much of it."""
+        known = [c for c in self._seen.values() if c is not None]
+        if len(known) > 2 * _MOST:
+            kept = set(map(id, sorted(known, key=self.length)[:_MOST]))
+            self._seen = {
+                key: c if c is not None and id(c) in kept else None
+                for key, c in self._seen.items()
+            }
+
+
+@torch.no_grad()
+def _error(expression: Expression, rows: Rows) -> float:
+    """Weighted mean squared error, infinite where it is not a number."""
+    residuals: Tensor = expression.evaluate(rows.columns) - rows.target
+    return float((rows.weights * residuals.square()).mean().nan_to_num(nan=math.inf))
