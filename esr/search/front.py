@@ -13,7 +13,11 @@ from esr.search.question import Question, Rows
 
 __all__ = ["SearchFront"]
 
-_STEPS = 30
+_FIRST_STEPS, _STEPS = 6, 40
+_PROMISING = 1e-3
+"""Share of the target's variance that a fit must reach in its first steps to go on, unless the
+best equation is not better by more than the leeway below."""
+_BEHIND = 4.0
 _UNSEEN_LEEWAY = 1e6
 """How many times its rounding error an exact equation may miss unseen rows by: constants have
 rounding errors, which rows beyond the range of the others enlarge."""
@@ -37,6 +41,7 @@ class SearchFront:
         self.accepted: dict[str, int] = {}
         """How many candidates of each source entered the front when proposed."""
         self._heard = heard
+        self._spread = float(question.training.target.var(correction=0))
         self._seen: dict[str, Candidate | None] = {}
         self._front: list[Candidate] = []
         self._exact: Candidate | None = None
@@ -123,21 +128,31 @@ class SearchFront:
             return None
         training = question.training
         if refit and expression.constants:
-            fit = fit_constants(
-                expression,
-                training.columns,
-                training.target,
-                weights=training.weights,
-                steps=_STEPS,
-            )
-            if not math.isfinite(fit.mse):
+            fitted = self._fitted(expression)
+            if fitted is None:
                 return None
-            expression = fit.expression
+            expression = fitted
         errors = [_error(expression, rows) for rows in (training, question.validation)]
         if not all(map(math.isfinite, errors)):
             return None
         self._forget()
         return Candidate(expression, *errors)
+
+    def _fitted(self, expression: Expression) -> Expression | None:
+        """With constants fitted to the training rows, thoroughly only if it is promising."""
+        rows = self.question.training
+        for steps in (_FIRST_STEPS, _STEPS):
+            fit = fit_constants(
+                expression, rows.columns, rows.target, weights=rows.weights, steps=steps
+            )
+            if not math.isfinite(fit.mse):
+                return None
+            expression = fit.expression
+            best = math.inf if self._best is None else self._best.training_error
+            limit = max(_PROMISING * self._spread, _BEHIND * best)
+            if fit.converged or fit.mse > limit:
+                break
+        return expression
 
     def _enters(self, candidate: Candidate) -> bool:
         """Whether nothing on the front is as simple and as good."""
