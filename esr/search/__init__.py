@@ -3,6 +3,8 @@
 from esr.search.clock import Clock
 from esr.search.engine import Engine, Stages
 from esr.search.front import SearchFront
+from esr.search.patience import Patience
+from esr.search.polish import Polish
 from esr.search.question import ExpressionRules, NoRules, Question, Rows
 
 __all__ = [
@@ -10,6 +12,8 @@ __all__ = [
     "Engine",
     "ExpressionRules",
     "NoRules",
+    "Patience",
+    "Polish",
     "Question",
     "Rows",
     "SearchFront",

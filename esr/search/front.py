@@ -7,12 +7,17 @@ import torch
 from torch import Tensor
 
 from esr.equations import Expression, fit_constants
-from esr.finishing import Candidate, choose, description_length, pareto_front, rounding_floor
+from esr.finishing import Candidate, pareto_front
+from esr.search.description import description_length
 from esr.search.question import Question, Rows
 
 __all__ = ["SearchFront"]
 
-_STEPS = 30
+_FIRST_STEPS, _STEPS = 6, 40
+_PROMISING = 1e-3
+"""Share of the target's variance that a fit must reach in its first steps to go on, unless the
+best equation is not better by more than the leeway below."""
+_BEHIND = 4.0
 _UNSEEN_LEEWAY = 1e6
 """How many times its rounding error an exact equation may miss unseen rows by: constants have
 rounding errors, which rows beyond the range of the others enlarge."""
@@ -36,10 +41,11 @@ class SearchFront:
         self.accepted: dict[str, int] = {}
         """How many candidates of each source entered the front when proposed."""
         self._heard = heard
+        self._spread = float(question.training.target.var(correction=0))
         self._seen: dict[str, Candidate | None] = {}
         self._front: list[Candidate] = []
         self._exact: Candidate | None = None
-        self._floor = rounding_floor(question.training.target)
+        self._best: Candidate | None = None
 
     def propose(
         self, expression: Expression, source: str, *, refit: bool = True
@@ -55,7 +61,7 @@ class SearchFront:
             either rows, or has been proposed before and was no good.
         """
         self.proposals += 1
-        key = f"{expression:.6g}"
+        key = f"{expression:.6g}" if refit else str(expression)
         if key in self._seen:
             return self._seen[key]
         self._seen[key] = candidate = self._judged(expression, refit)
@@ -67,32 +73,35 @@ class SearchFront:
             self._front = pareto_front([*self._front, candidate])
             if self._heard is not None:
                 self._heard(candidate)
-        simpler = self._exact is None or (
-            candidate.expression.complexity < self._exact.expression.complexity
-        )
-        if simpler and self.is_exact(candidate):
+        if self._best is None or self.length(candidate) < self.length(self._best):
+            self._best = candidate
+        shorter = self._exact is None or self.length(candidate) < self.length(self._exact)
+        if shorter and self.is_exact(candidate):
             self._exact = candidate
         return candidate
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The Pareto front of complexity against validation error, simplest first."""
-        return tuple(self._front)
+        """The Pareto front of complexity against validation error, and the best, simplest
+        first."""
+        best = self.best
+        beside = [] if best is None or best in self._front else [best]
+        return tuple(sorted([*self._front, *beside], key=lambda c: c.expression.complexity))
 
     @property
     def exact(self) -> Candidate | None:
-        """The simplest equation that misses all rows by rounding alone, if there is one."""
+        """The shortest equation that misses all rows by rounding alone, if there is one."""
         return self._exact
 
     @property
     def best(self) -> Candidate | None:
-        """The one with the shortest description; None if there is none yet."""
-        samples = len(self.question.validation.target)
-        return choose(self._front, samples, self._floor) if self._front else None
+        """The shortest exact equation, or the one with the shortest description; None if there
+        is none yet."""
+        return self._best if self._exact is None else self._exact
 
     def length(self, candidate: Candidate) -> float:
         """Description length of a candidate in nats."""
-        return description_length(candidate, len(self.question.validation.target), self._floor)
+        return description_length(candidate, self.question)
 
     def promising(self, most: int) -> list[Candidate]:
         """Candidates with the shortest descriptions, on the front or not.
@@ -115,25 +124,35 @@ class SearchFront:
         question = self.question
         if expression.complexity > question.max_complexity:
             return None
-        if not question.rules.allows(expression):
+        if not question.permits(expression) or not question.rules.allows(expression):
             return None
         training = question.training
         if refit and expression.constants:
-            fit = fit_constants(
-                expression,
-                training.columns,
-                training.target,
-                weights=training.weights,
-                steps=_STEPS,
-            )
-            if not math.isfinite(fit.mse):
+            fitted = self._fitted(expression)
+            if fitted is None:
                 return None
-            expression = fit.expression
+            expression = fitted
         errors = [_error(expression, rows) for rows in (training, question.validation)]
         if not all(map(math.isfinite, errors)):
             return None
         self._forget()
         return Candidate(expression, *errors)
+
+    def _fitted(self, expression: Expression) -> Expression | None:
+        """With constants fitted to the training rows, thoroughly only if it is promising."""
+        rows = self.question.training
+        for steps in (_FIRST_STEPS, _STEPS):
+            fit = fit_constants(
+                expression, rows.columns, rows.target, weights=rows.weights, steps=steps
+            )
+            if not math.isfinite(fit.mse):
+                return None
+            expression = fit.expression
+            best = math.inf if self._best is None else self._best.training_error
+            limit = max(_PROMISING * self._spread, _BEHIND * best)
+            if fit.converged or fit.mse > limit:
+                break
+        return expression
 
     def _enters(self, candidate: Candidate) -> bool:
         """Whether nothing on the front is as simple and as good."""

@@ -7,11 +7,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from esr.equations import STANDARD, Expression, PrimitiveSet
+from esr.equations import STANDARD, Call, Constant, Expression, PrimitiveSet, prefix
 from esr.finishing import MACHINE_PRECISION
 from esr.problem import Problem
 
 __all__ = ["ExpressionRules", "NoRules", "Question", "Rows"]
+
+_OPERATORS = frozenset(STANDARD[name] for name in ("add", "sub", "mul", "div", "neg"))
+_POW = STANDARD["pow"]
 
 
 class ExpressionRules(Protocol):
@@ -89,7 +92,8 @@ class Question:
     Arguments:
         training: Rows that constants are fitted to and that retrieval looks at.
         validation: Rows that equations are judged by, unseen by any fit.
-        primitives: Functions that may occur. Operators and whole powers always may.
+        primitives: Functions that may occur. The operators + - * / and whole powers always may,
+            half powers where there is `sqrt`, and any power where there is `pow`.
         rules: Which equations are allowed.
         max_complexity: Largest number of nodes of an equation.
         precision: Share of the target's mean square that an exact equation may miss by rounding.
@@ -112,3 +116,19 @@ class Question:
         """Mean squared error that rounding alone may leave."""
         square = float((self.training.weights * self.training.target.square()).mean())
         return self.precision * square + math.ulp(0.0)
+
+    def permits(self, expression: Expression) -> bool:
+        """Whether an expression has only functions that may occur."""
+        return all(
+            node.primitive in _OPERATORS
+            or self.primitives.get(node.primitive.name) == node.primitive
+            or (node.primitive == _POW and self._permits_power(node.arguments[1]))
+            for node in prefix(expression)
+            if isinstance(node, Call)
+        )
+
+    def _permits_power(self, exponent: Expression) -> bool:
+        if not isinstance(exponent, Constant):
+            return False
+        doubled = 2 * exponent.value
+        return (doubled / 2).is_integer() or (doubled.is_integer() and "sqrt" in self.primitives)

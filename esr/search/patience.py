@@ -1,0 +1,52 @@
+"""When a search may end although no equation is exact: what is left over looks like noise."""
+
+import time
+
+import torch
+
+from esr.finishing import Candidate
+from esr.search.front import SearchFront
+from esr.search.remainder import predictable_share
+
+__all__ = ["Patience"]
+
+_NOISE = 0.1
+"""Predictable share of residuals below which they count as noise."""
+_ROWS = 400
+"""Rows that are looked at."""
+
+
+class Patience:
+    """Ends a search whose best equation leaves noise and has not changed for long.
+
+    Arguments:
+        front: The search's front.
+        least: Seconds without a better equation that it always waits.
+        share: How long it waits, in units of the time until the best equation was found.
+    """
+
+    def __init__(self, front: SearchFront, least: float = 5.0, share: float = 1.0) -> None:
+        self._front, self._least, self._share = front, least, share
+        self._began = self._changed = time.monotonic()
+        self._best: Candidate | None = None
+        self._is_noise = False
+        self._judged: Candidate | None = None
+
+    def __call__(self) -> bool:
+        """Whether it is enough."""
+        now, best = time.monotonic(), self._front.best
+        if best != self._best:
+            self._best, self._changed = best, now
+        wait = max(self._least, self._share * (self._changed - self._began))
+        if best is None or now - self._changed < wait:
+            return False
+        if best != self._judged:
+            self._judged, self._is_noise = best, self._leaves_noise(best)
+        return self._is_noise
+
+    @torch.no_grad()
+    def _leaves_noise(self, best: Candidate) -> bool:
+        rows = self._front.question.training
+        residuals = rows.target - best.expression.evaluate(rows.columns)
+        first = slice(0, _ROWS)
+        return predictable_share(rows.inputs[first], residuals[first]) < _NOISE
