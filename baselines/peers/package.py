@@ -9,8 +9,8 @@ from esr.errors import ConfigurationError
 __all__ = ["load"]
 
 
-def load(package: str, module: str) -> ModuleType:
-    """A module of a package that may be missing.
+def load(package: str, module: str | None = None) -> ModuleType:
+    """A package that may be missing, or a module of it.
 
     Raises:
         ConfigurationError: If the package is missing; it names the command that installs it.
@@ -19,4 +19,4 @@ def load(package: str, module: str) -> ModuleType:
         raise ConfigurationError(
             f"the package {package} is not installed; install it with: pip install 'esr[peers]'"
         )
-    return importlib.import_module(f"{package}.{module}")
+    return importlib.import_module(package if module is None else f"{package}.{module}")
