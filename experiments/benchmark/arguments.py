@@ -15,7 +15,7 @@ from esr.errors import ConfigurationError
 from esr.random import RandomStreams
 from experiments.benchmark.child import make_estimator
 from experiments.benchmark.job import Job
-from experiments.benchmark.suite import Suite
+from experiments.benchmark.problems import NamedProblems
 from experiments.configurations import (
     UsageError,
     check_names,
@@ -172,15 +172,17 @@ def _choice(group: str, request: str, folders: Sequence[Path]) -> str:
     return f"{request}, of {names}; --help says more"
 
 
-def _instantiate_suite(config: DictConfig) -> Suite:
+def _instantiate_suite(config: DictConfig) -> NamedProblems:
     try:
         suite = instantiate(config, _convert_="all")
     except InstantiationException as error:
         raise ConfigurationError(
             f"the suite cannot be used: {error.__cause__ or error}"
         ) from error
-    if not isinstance(suite, Suite):
-        raise ConfigurationError(f"a suite's _target_ must make a Suite, but made {suite!r}")
+    if not isinstance(suite, NamedProblems):
+        raise ConfigurationError(
+            f"a suite's _target_ must make a Suite or other NamedProblems, but made {suite!r}"
+        )
     return suite
 
 

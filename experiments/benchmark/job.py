@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.benchmark.problem import BenchmarkProblem
+from experiments.benchmark.problems import SuiteProblem
 
 __all__ = ["FAILED", "FINISHED", "TIMEOUT", "Job", "Key", "Line", "key_of"]
 
@@ -30,7 +30,7 @@ class Job:
     """
 
     suite: str
-    problem: BenchmarkProblem
+    problem: SuiteProblem
     estimator: str
     making: Mapping[str, object]
     seed: int

@@ -5,6 +5,7 @@ from typing import TypedDict
 
 from esr.errors import ConfigurationError, ParseError, suggestion
 from experiments.benchmark.problem import BenchmarkProblem, Ranges
+from experiments.benchmark.problems import NamedProblems
 
 __all__ = ["ProblemSettings", "Suite"]
 
@@ -20,7 +21,7 @@ class ProblemSettings(TypedDict, total=False):
     test_samples: int
 
 
-class Suite:
+class Suite(NamedProblems):
     """Problems that are reported together.
 
     Arguments:
@@ -42,24 +43,9 @@ class Suite:
         samples: int = 256,
         test_samples: int = 1000,
     ) -> None:
-        if not problems:
-            raise ConfigurationError("a suite needs at least one problem, but has none")
         self._ranges, self._test_ranges = ranges, test_ranges
         self._samples, self._test_samples = samples, test_samples
-        self.problems = {str(name): self._problem(str(name), g) for name, g in problems.items()}
-
-    def select(self, names: Sequence[str]) -> list[BenchmarkProblem]:
-        """The named problems in the order of the suite, or all if none is named.
-
-        Raises:
-            ConfigurationError: If a name is unknown; it names the nearest valid ones.
-        """
-        for name in names:
-            if name not in self.problems:
-                raise ConfigurationError(
-                    f"there is no problem '{name}': {suggestion(name, self.problems)}"
-                )
-        return [p for n, p in self.problems.items() if not names or n in names]
+        super().__init__({str(name): self._problem(str(name), g) for name, g in problems.items()})
 
     def _problem(self, name: str, given: str | ProblemSettings) -> BenchmarkProblem:
         own: ProblemSettings = {"expression": given} if isinstance(given, str) else given

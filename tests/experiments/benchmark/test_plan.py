@@ -58,7 +58,10 @@ def test_every_estimator_of_ours_composes_and_says_what_it_lacks(name: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["estimators=right"], "name a suite with suite=NAME, of eql_paper, eql_paper_deep"),
+        (
+            ["estimators=right"],
+            "name a suite with suite=NAME, of constants, eql_paper",
+        ),
         (
             ["suite=eql_papr"],
             "name estimators with estimators=NAME,NAME, of eql, eql_deep, gplearn",
