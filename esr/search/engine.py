@@ -14,7 +14,7 @@ class Engine(Protocol):
     """Proposes equations to a front until time is over or it has no more to try.
 
     An engine keeps nothing between searches. It looks at the clock at least a few times a second,
-    ends early when `front.exact` is set, and draws from `streams` alone. Ctrl-C may end it
+    ends early when `front.settled`, and draws from `streams` alone. Ctrl-C may end it
     anywhere; what was proposed stays.
     """
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
 
 class Stages:
-    """Engines one after another, the cheap ones first, until one equation is exact.
+    """Engines one after another, the cheap ones first, until the front is settled.
 
     Arguments:
         engines: By name, in order.
@@ -45,6 +45,6 @@ class Stages:
     def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
         """Let each engine search in turn."""
         for name, engine in self.engines.items():
-            if front.exact is not None or clock.expired:
+            if front.settled or clock.expired:
                 return
             engine.search(front, clock.part(self.shares.get(name, 1.0)), streams)

@@ -1,6 +1,7 @@
 """The Pareto front of a search: every proposal is fitted, verified on unseen rows and judged."""
 
 import math
+import time
 from collections.abc import Callable
 
 import torch
@@ -21,6 +22,10 @@ _BEHIND = 4.0
 _UNSEEN_LEEWAY = 1e6
 """How many times its rounding error an exact equation may miss unseen rows by: constants have
 rounding errors, which rows beyond the range of the others enlarge."""
+_HANDY = 20
+"""Nodes up to which an exact equation is taken as it is."""
+_PATIENCE = 0.25
+"""Seconds that each further node is worth looking for a shorter one."""
 _MOST = 400
 """Candidates kept beside the front."""
 
@@ -46,6 +51,7 @@ class SearchFront:
         self._front: list[Candidate] = []
         self._exact: Candidate | None = None
         self._best: Candidate | None = None
+        self._became_exact = math.inf
 
     def propose(
         self, expression: Expression, source: str, *, refit: bool = True
@@ -77,6 +83,8 @@ class SearchFront:
             self._best = candidate
         shorter = self._exact is None or self.length(candidate) < self.length(self._exact)
         if shorter and self.is_exact(candidate):
+            if self._exact is None:
+                self._became_exact = time.monotonic()
             self._exact = candidate
         return candidate
 
@@ -92,6 +100,18 @@ class SearchFront:
     def exact(self) -> Candidate | None:
         """The shortest equation that misses all rows by rounding alone, if there is one."""
         return self._exact
+
+    @property
+    def settled(self) -> bool:
+        """Whether an equation is exact, and a shorter one has been looked for long enough.
+
+        Smooth functions have series and rational functions that imitate them to the last bit, so
+        that the longer an exact equation is, the longer the search goes on.
+        """
+        if self._exact is None:
+            return False
+        extra = max(0, self._exact.expression.complexity - _HANDY)
+        return time.monotonic() - self._became_exact >= _PATIENCE * extra
 
     @property
     def best(self) -> Candidate | None:

@@ -137,3 +137,13 @@ def test_description_length_prices_constants_by_what_the_rows_determine():
     assert fitted is not None
     price = 0.5 * math.log(60) + 2
     assert front.length(fitted) - front.length(written) == pytest.approx(price, abs=1e-4)
+
+
+def test_a_long_exact_equation_settles_later():
+    front = SearchFront(question_of(LAW))
+    assert not front.settled
+    front.propose(Expression.parse("2*sin(1.3*x)*y + 1 + (x*y + x + y)*(x - x)*(y - y)"), "test")
+    assert front.exact is not None
+    assert not front.settled
+    front.propose(LAW, "test", refit=False)
+    assert front.settled
