@@ -24,15 +24,20 @@ def standard_names() -> list[str]:
     )
 
 
-def statements_of(source: Source, folder: Path | None, faults: Faults) -> list[Statement]:
+def statements_of(
+    source: Source, folder: Path | None, faults: Faults, include: str | None = None
+) -> list[Statement]:
     """The statements of a text and of all files it includes, in the order of inclusion.
 
     Arguments:
         source: The text.
         folder: Where its includes are looked up; None if it has no place.
         faults: Takes what cannot be read.
+        include: Standard rules that it includes without saying so.
     """
-    return _Reading(faults).statements(source, folder)
+    reading = _Reading(faults)
+    given = reading.standard(include) if include is not None else []
+    return [*given, *reading.statements(source, folder)]
 
 
 class _Reading:
@@ -96,6 +101,10 @@ class _Reading:
             hint = "did you mean " + close[0] + "?" if close else "there are " + ", ".join(known)
             self._faults.add(line.at, f"there are no standard rules '{name}'; {hint}")
             return []
+        return self.standard(name)
+
+    def standard(self, name: str) -> list[Statement]:
+        """The statements of standard rules that there are."""
         self._done.add(STANDARD + name)
         entry = files("esr.rules").joinpath("standard", f"{name}.rules")
         return self.statements(Source(entry.read_text(encoding="utf-8"), entry.name), None)
