@@ -51,6 +51,7 @@ class OperonSearch:
         population: Number of individuals.
         length: Largest number of nodes.
         iterations: Levenberg-Marquardt steps on each individual.
+        generations: Largest number of generations; unlimited unless given.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class OperonSearch:
         population: int,
         length: int,
         iterations: int,
+        generations: int = _UNLIMITED,
     ) -> None:
+        self._generations = generations
         self._program, self._symbols = program, tuple(symbols)
         self._population, self._length, self._iterations = population, length, iterations
         self.generations = 0
@@ -100,7 +103,7 @@ class OperonSearch:
         judge = _Judge(op, table, data, rows, y, named)
         parts = _Parts(op, problem, table, self._length, self._iterations)
         config = op.GeneticAlgorithmConfig(
-            generations=_UNLIMITED,
+            generations=self._generations,
             max_evaluations=_UNLIMITED,
             local_iterations=self._iterations,
             population_size=self._population,

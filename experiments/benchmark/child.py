@@ -17,6 +17,7 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor
 
+from esr.equations import Expression
 from esr.errors import ConfigurationError
 from esr.metrics import mean_squared_error, r_squared
 from esr.problem import Problem
@@ -127,30 +128,44 @@ def _judge(job: Job, estimator: Estimator, test: Problem) -> dict[str, object]:
     if expression is not None:
         recovery = judge_recovery(expression, truth, columns, seconds=_JUDGING_SECONDS)
     exact = recovery.exact and bool(error < LARGEST_ERROR)  # what it predicts counts as well
+    seconds = _solution_seconds(job, estimator, expression if exact else None, columns)
     return {
         "recovered": exact,
         "structure_recovered": recovery.structure,
-        "front_recovered": exact or _on_the_front(job, estimator, columns),
+        "front_recovered": exact or seconds is not None,
         "expression": None if expression is None else str(expression),
         "r2_test": _finite(r_squared(prediction, target)),
         "mse_test": _finite(error),
         "complexity": None if expression is None else expression.complexity,
+        "solution_seconds": seconds if seconds is not None and math.isfinite(seconds) else None,
         "details": details_of(estimator),
     }
 
 
-def _on_the_front(job: Job, estimator: Estimator, columns: dict[str, Tensor]) -> bool:
-    """Whether any of the expressions the estimator chose from is the truth."""
+def _solution_seconds(
+    job: Job, estimator: Estimator, right: Expression | None, columns: dict[str, Tensor]
+) -> float | None:
+    """When an expression of the front that is the truth was first found, infinite if that is not
+    known; None if there is none.
+
+    Arguments:
+        job: The run.
+        estimator: Fitted.
+        right: The expression that it chose, if that is the truth.
+        columns: Values of each variable at the test rows, `(N,)`.
+    """
     limit = time.monotonic() + _JUDGING_SECONDS
     front = front_of(estimator, job.problem.variables)
-    for expression in front[:_LARGEST_FRONT]:
+    for found in front[:_LARGEST_FRONT]:
+        if right is not None and (found.expression == right or math.isinf(found.seconds)):
+            return found.seconds
         remaining = limit - time.monotonic()
         if remaining <= 0:
-            return False
+            break
         truth = job.problem.truth
-        if judge_recovery(expression, truth, columns, seconds=remaining).exact:
-            return True
-    return False
+        if judge_recovery(found.expression, truth, columns, seconds=remaining).exact:
+            return found.seconds
+    return None if right is None else math.inf
 
 
 def _finite(value: Tensor) -> float | None:

@@ -2,22 +2,30 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from esr.equations import Expression
 from esr.errors import ParseError
 
-__all__ = ["Estimator", "EstimatorFactory", "details_of", "front_of", "read_expression"]
+__all__ = [
+    "Estimator",
+    "EstimatorFactory",
+    "Found",
+    "details_of",
+    "front_of",
+    "read_expression",
+]
 
 
 class Estimator(Protocol):
     """Finds one expression for the rows it is given; it sees no others.
 
-    Two further attributes are recorded where an estimator has them: `details`, a mapping of
-    names to numbers worth keeping, and `front`, a sequence of expressions (as objects or text)
-    of which `expression` is its choice.
+    Further attributes are recorded where an estimator has them: `details`, a mapping of names to
+    numbers worth keeping; `front`, a sequence of expressions (as objects or text) of which
+    `expression` is its choice; and `times`, the seconds into the fit at which each of the front
+    was found.
     """
 
     def fit(self, inputs: Tensor, targets: Tensor, variables: Sequence[str]) -> object:
@@ -48,6 +56,14 @@ class EstimatorFactory(Protocol):
         ...
 
 
+class Found(NamedTuple):
+    """An expression of a front, and the seconds into the fit at which it was found; infinite if
+    that is not known."""
+
+    expression: Expression
+    seconds: float
+
+
 def read_expression(found: Expression | str | None, variables: Sequence[str]) -> Expression | None:
     """The expression of an estimator as an object.
 
@@ -57,17 +73,26 @@ def read_expression(found: Expression | str | None, variables: Sequence[str]) ->
     return Expression.parse(found, variables=variables) if isinstance(found, str) else found
 
 
-def front_of(estimator: Estimator, variables: Sequence[str]) -> list[Expression]:
-    """The expressions an estimator chose from, those that cannot be read left out."""
+def front_of(estimator: Estimator, variables: Sequence[str]) -> list[Found]:
+    """The expressions an estimator chose from, the first found first, and those of unknown time
+    last; those that cannot be read are left out.
+
+    Raises:
+        ValueError: If there are times, but not one for each expression.
+    """
+    texts = list(getattr(estimator, "front", ()))
+    times = [float(time) for time in getattr(estimator, "times", ())]
+    if times and len(times) != len(texts):
+        raise ValueError(f"a front of {len(texts)} needs as many times, but has {len(times)}")
     front = []
-    for found in getattr(estimator, "front", ()):
+    for text, seconds in zip(texts, times or [math.inf] * len(texts), strict=True):
         try:
-            expression = read_expression(found, variables)
+            expression = read_expression(text, variables)
         except ParseError:
             continue
         if expression is not None:
-            front.append(expression)
-    return front
+            front.append(Found(expression, seconds))
+    return sorted(front, key=lambda found: found.seconds)
 
 
 def details_of(estimator: Estimator) -> dict[str, float | None]:

@@ -70,6 +70,7 @@ class Job:
             "r2_test": None,
             "mse_test": None,
             "complexity": None,
+            "solution_seconds": None,
             "seconds": None,
             "cpu_seconds": None,
             "error": None,

@@ -17,6 +17,9 @@ _TITLES = {
     "front_recovered": "recovered on the front the estimator chose from",
 }
 
+_SOLUTION = "median seconds to the solution where there is one"
+_TIMES = ("seconds", "cpu_seconds", "solution_seconds")
+
 
 def current(lines: Sequence[Line]) -> list[Line]:
     """The newest line for each problem, estimator, seed and noise, whatever its settings."""
@@ -105,13 +108,14 @@ def _by_seed(lines: Sequence[Line]) -> list[list[str]]:
 
 
 def _totals(lines: Sequence[Line]) -> list[list[str]]:
-    head = ["estimator", *_TITLES.values(), "finished", "median seconds", "median CPU seconds"]
+    titles = ("finished", "median seconds", "median CPU seconds", _SOLUTION)
+    head = ["estimator", *_TITLES.values(), *titles]
     rows = [head]
     for name in names(lines, "estimator"):
         own = [line for line in lines if line["estimator"] == name]
         finished = sum(line["status"] == FINISHED for line in own)
         counts = [share(own, field) for field in _TITLES]
-        times = [_median(own, field) for field in ("seconds", "cpu_seconds")]
+        times = [_median(own, field) for field in _TIMES]
         rows.append([name, *counts, f"{finished}/{len(own)}", *times])
     return rows
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.peers import GplearnEstimator, OperonEstimator
 from baselines.peers.gplearn import read_gplearn
 from baselines.peers.operon import read_operon
+from baselines.peers.operon_search import OperonSearch
 from esr.equations import Expression
 from esr.errors import ConfigurationError, DataError
 
@@ -82,6 +83,42 @@ def test_operon_finds_a_product() -> None:
         estimator.predict(inputs[:, :1])
     with pytest.raises(ConfigurationError, match="'sinn', which cannot be read back"):
         OperonEstimator(seed=0, seconds=2.0, symbols=["sinn"])
+
+
+def test_our_setup_of_operon_is_its_own() -> None:
+    program = pytest.importorskip("pyoperon")
+    from pyoperon.sklearn import SymbolicRegressor
+
+    inputs, targets = rows()
+    symbols = ("add", "mul", "sin")
+    search = OperonSearch(program, symbols, 100, 20, 5, generations=4)
+    front = search.run(inputs, targets, VARIABLES, 3, 60, until_exact=False)
+    own = SymbolicRegressor(
+        allowed_symbols=",".join([*symbols, "constant", "variable"]),
+        objectives=["r2", "length"],
+        optimizer_iterations=5,
+        population_size=100,
+        max_length=20,
+        uncertainty=[0.01],
+        generations=4,
+        random_state=3,
+    ).fit(inputs.numpy(), targets.numpy())
+    errors = sorted(float(found["mean_squared_error"]) for found in own.pareto_front_)
+    assert sorted(found.error for found in front) == pytest.approx(errors, rel=1e-4)  # float32
+    assert search.generations == own.stats_["generations"] == 4
+    assert all(found in search.history for found in front)
+    seconds = [found.seconds for found in search.history]
+    assert seconds == sorted(seconds)
+
+
+def test_operon_can_end_when_it_is_exact_and_says_when_it_was() -> None:
+    pytest.importorskip("pyoperon")
+    inputs, targets = rows()
+    estimator = OperonEstimator(seed=0, seconds=300.0, population=200, until_exact=True)
+    estimator.fit(inputs, targets, VARIABLES)
+    assert len(estimator.times) == len(estimator.front)
+    assert max(estimator.times) < 100  # it did not use its budget up
+    torch.testing.assert_close(estimator.predict(inputs), targets, atol=1e-5, rtol=0)  # float32
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of gplearn's use of scikit-learn

@@ -31,7 +31,8 @@ BEHAVIOURS = ("right", "wrong", "lying", "failing", "sleeping", "aborting")
 class Stub:
     """Finds 2*x, another expression or nothing, as it is told to."""
 
-    front = ("x", "2*x")
+    front = ("x", "2*x", "x + x", "?")
+    times = (0.5, 0.25, 0.125, 0.0)
 
     def __init__(self, behaviour: str, seed: int, seconds: float) -> None:
         self.behaviour, self.seed, self.seconds = behaviour, seed, seconds

@@ -59,11 +59,13 @@ def test_a_run_leaves_its_line(
     assert (right["mse_test"], right["r2_test"], right["complexity"]) == (0, 1, 3)
     assert right["details"] == {"rows": 20.0, "bad": None}
     assert right["truth"] == "2*x"
+    assert right["solution_seconds"] == 0.125  # x + x is the truth as well
     wrong = found["double", "wrong"]
     assert (wrong["recovered"], wrong["structure_recovered"]) == (False, False)
-    assert wrong["front_recovered"] is True
+    assert (wrong["front_recovered"], wrong["solution_seconds"]) == (True, 0.125)
     other = found["mixed", "right"]
     assert (other["recovered"], other["truth"]) == (False, "x*y + z")
+    assert (other["front_recovered"], other["solution_seconds"]) == (False, None)
     failing = found["double", "failing"]
     assert (failing["status"], failing["error"]) == ("failed", "ValueError: no luck today")
     assert len({tuple(line) for line in found.values()}) == 1  # the same fields everywhere
