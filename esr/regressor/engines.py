@@ -59,9 +59,9 @@ def find_engine(
         names = [engine]
     else:
         raise ConfigurationError(
-            f"engine {engine!r} is unknown; {suggestion(engine, [*known, 'auto'])} Engines other "
+            f"engine {engine!r} is unknown; {suggestion(engine, [*known, 'auto'])} (engines other "
             f"than {_OWN!r} are found when their package is installed; in a checkout of esr, run "
-            "`pip install -e .`"
+            "`pip install -e .`)"
         )
     factories = {name: _load(known[name]) for name in names}
     if init is not None and not any(map(_takes_init, factories.values())):

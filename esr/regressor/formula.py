@@ -1,19 +1,21 @@
 """A given formula: the values of its named constants, and how well rows determine them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from esr.equations import STANDARD, Expression, LeastSquares, PrimitiveSet
 from esr.equations.constants import standard_errors
 from esr.errors import ConfigurationError, DataError, suggestion
 from esr.finishing import MACHINE_PRECISION
+from esr.regressor.many_rows import Condensed, chunks
 from esr.regressor.named_constants import NamedConstants
 from esr.regressor.sampling import draw_sample
 from esr.regressor.starts import promising_starts
-from esr.search import Rows
+from esr.search import Clock, Rows
 
 __all__ = ["FormulaFit", "fit_formula"]
 
@@ -79,48 +81,60 @@ def fit_formula(
         DataError: If it is finite on all rows for none of the draws.
     """
     expression = _parsed(formula, primitives, rows.variables)
-    named = NamedConstants(expression, rows)
-    given = dict(starts or {})
-    for name in given:
-        if name not in named.names:
-            raise ConfigurationError(
-                f"starts has {name!r}, which is no constant of the formula; "
-                f"{suggestion(name, named.names)}"
-            )
-    if not named.names:
-        raise ConfigurationError(
-            f"the formula '{formula}' has no named constant; its variables are "
-            f"{', '.join(rows.variables)}"
-        )
-    some = named
-    if len(rows.target) > _LOOKED_AT:
-        sample = draw_sample(rows.target, _LOOKED_AT, 0.5, generator=generator)
-        order = torch.cat((sample.training, sample.validation))
-        some = NamedConstants(expression, rows.taken(order))
-    own = rows.target.new_tensor([[given.get(name, 1.0) for name in named.names]])
+    names = NamedConstants(expression, rows).names
+    own = _own_start(formula, names, starts or {}, rows)
+    some = NamedConstants(expression, _some(rows, generator))
     points = torch.cat((own, promising_starts(some, _TRIED, _FINISHED, generator=generator)))
-    if some is not named:  # the best fits of some rows go on with all
-        fits = some.fit(points)
-        points = torch.cat((own, fits.parameters[fits.loss.argsort()[:2]]))
-    result = named.fit(points)
-    if not bool(result.loss.isfinite().any()):
+    result = some.fit(points)
+    best = _plainest(result, MACHINE_PRECISION * float(rows.target.square().mean()))
+    everything = Condensed([NamedConstants(expression, part) for part in chunks(rows)])
+    last = everything.fit(result.parameters[best : best + 1], Clock())
+    squares = float(last.loss)
+    if not math.isfinite(squares):
         raise DataError(
             f"the formula '{formula}' is not finite on all rows for any values of its constants "
             "that were tried; give starts"
         )
-    best = _plainest(result, MACHINE_PRECISION * float(rows.target.square().mean()))
-    parameters = result.parameters[best : best + 1]
-    residuals, slopes = named.linearised(parameters)
-    squares = residuals.square().sum()
-    errors = standard_errors(slopes[0], squares, len(rows.target) - len(named.names))
-    values = dict(zip(named.names, parameters[0].tolist(), strict=True))
+    slopes = everything.linearised(last.parameters)[1]
+    errors = standard_errors(slopes[0], last.loss[0], len(rows.target) - len(names))
+    values = dict(zip(names, last.parameters[0].tolist(), strict=True))
     return FormulaFit(
         expression.substitute(values),
         values,
-        dict(zip(named.names, errors.tolist(), strict=True)),
-        float(squares / rows.weights.sum()),
-        bool(result.converged[best]),
+        dict(zip(names, errors.tolist(), strict=True)),
+        squares / float(rows.weights.sum()),
+        bool(last.converged.all()),
     )
+
+
+def _own_start(
+    formula: str, names: Sequence[str], starts: Mapping[str, float], rows: Rows
+) -> Tensor:
+    """The start that was given `(1, C)`, with 1 for constants without.
+
+    Raises:
+        ConfigurationError: If there are no constants, or a start is for none.
+    """
+    if not names:
+        raise ConfigurationError(
+            f"the formula '{formula}' has no named constant: the variables are "
+            f"{', '.join(rows.variables)}, and pi and e are numbers"
+        )
+    for name in starts:
+        if name not in names:
+            raise ConfigurationError(
+                f"starts has {name!r}, which is no constant of the formula; "
+                f"{suggestion(name, names)}"
+            )
+    return rows.target.new_tensor([[starts.get(name, 1.0) for name in names]])
+
+
+def _some(rows: Rows, generator: Generator | None) -> Rows:
+    """Rows to compare starts on."""
+    if len(rows.target) <= _LOOKED_AT:
+        return rows
+    sample = draw_sample(rows.target, _LOOKED_AT, 0.5, generator=generator)
+    return rows.taken(torch.cat((sample.training, sample.validation)))
 
 
 def _parsed(formula: str, primitives: PrimitiveSet, variables: tuple[str, ...]) -> Expression:

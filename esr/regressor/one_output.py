@@ -9,8 +9,9 @@ from esr.errors import ConfigurationError
 from esr.finishing import Candidate, pareto_front
 from esr.random import RandomStreams
 from esr.regressor.allowed import is_made_of
+from esr.regressor.many_rows import mean_squared_error
 from esr.regressor.progress import Progress
-from esr.regressor.refit import mean_squared_error, refitted
+from esr.regressor.refit import refitted
 from esr.regressor.sampling import distinct_rows, draw_sample
 from esr.regressor.settings import SearchSettings
 from esr.regressor.table import EquationRow, EquationTable
@@ -21,7 +22,7 @@ __all__ = ["Explored", "Prepared", "conclude", "explore", "prepare"]
 
 _FEWEST_ROWS = 3
 """Different rows below which there is nothing to search for."""
-_GRACE, _GRACE_SHARE = 1.0, 0.05
+_GRACE, _GRACE_SHARE = 0.5, 0.05
 """Seconds, and share of the time, by which an engine may be late before it is cut off."""
 
 
@@ -116,7 +117,7 @@ def explore(
         earlier: Equations to begin with; those with other variables are passed over.
         output: What to call the output when telling of progress.
     """
-    clock, question = Clock(seconds), prepared.question
+    clock, question = Clock(max(0.0, seconds)), prepared.question
     progress = Progress(settings.verbose, output, clock) if settings.verbose > 0 else None
     front = _StrictFront(question, progress, clock)
     interrupted = False

@@ -2,38 +2,18 @@
 
 import math
 
-import torch
-from torch import Tensor
-
-from esr.equations import Expression, fit_constants, levenberg_marquardt
+from esr.equations import Call, Constant, Expression, Variable, fit_constants, fold
 from esr.equations.constants import standard_errors
-from esr.equations.evaluation import Evaluator, fixed_constants
+from esr.equations.evaluation import fixed_constants
+from esr.regressor.many_rows import CHUNK, Condensed, chunks, mean_squared_error
+from esr.regressor.named_constants import NamedConstants
 from esr.search import Clock, Rows
 
-__all__ = ["mean_squared_error", "refitted"]
+__all__ = ["refitted"]
 
-CHUNK = 1 << 16
-"""Rows that are worked on at a time."""
-_STEPS, _STEPS_AT_A_TIME = 30, 3
-_NEARLY_THERE = 1e-6  # first damping of a fit of many rows, which starts at the fit of a sample
 _FEW_DIGITS = 3
 _DEVIATIONS = 2.0
 """Standard errors that a rounded constant may be off its fit and stay."""
-
-
-@torch.no_grad()
-def mean_squared_error(expression: Expression, rows: Rows) -> float:
-    """Weighted mean of squared residuals; infinite where one is not a number.
-
-    Arguments:
-        expression: In the rows' variables.
-        rows: Any number, at least one.
-    """
-    total = rows.target.new_zeros(())
-    for part in _chunks(rows):
-        residuals = expression.evaluate(part.columns) - part.target
-        total = total + (part.weights * residuals.square()).sum()
-    return float((total / rows.weights.sum()).nan_to_num(nan=math.inf))
 
 
 def refitted(
@@ -87,97 +67,41 @@ def _fit_many(
     """As `fit_constants`, a few rows at a time."""
     fixed = fixed_constants(expression, all_exponents=True)
     held = [a or b for a, b in zip(fixed, keep, strict=True)]
-    problem = _Condensed(expression, rows, held)
-    parameters = problem.start()
-    for _ in range(0, _STEPS, _STEPS_AT_A_TIME):
-        if clock.expired or parameters.shape[1] == 0:
-            break
-        result = levenberg_marquardt(
-            problem.residuals,
-            parameters,
-            steps=_STEPS_AT_A_TIME,
-            damping=_NEARLY_THERE,
-            linearise=problem.linearised,
-        )
-        parameters = result.parameters
-        if bool(result.converged.all()):
-            break
+    values = expression.constants
+    start = rows.target.new_tensor(
+        [[v for v, is_held in zip(values, held, strict=True) if not is_held]]
+    )
+    if start.shape[1] == 0:
+        return expression, (0.0,) * len(values)
+    formula = _with_names(expression, held, rows.variables)
+    problem = Condensed([NamedConstants(formula, part) for part in chunks(rows)])
+    parameters = problem.fit(start, clock).parameters
     residuals, slopes = problem.linearised(parameters)
     freedom = len(rows.target) - parameters.shape[1]
-    errors = iter(standard_errors(slopes[0], residuals[0].square().sum(), freedom).tolist())
-    values = iter(parameters[0].tolist())
+    errors = iter(standard_errors(slopes[0], residuals.square().sum(), freedom).tolist())
+    fitted = iter(parameters[0].tolist())
     constants = [
-        value if is_held else next(values)
-        for value, is_held in zip(expression.constants, held, strict=True)
+        value if is_held else next(fitted) for value, is_held in zip(values, held, strict=True)
     ]
     return expression.with_constants(constants), tuple(
         0.0 if is_held else next(errors) for is_held in held
     )
 
 
-class _Condensed:
-    r"""Residuals of many rows, turned so that few are left.
+def _with_names(
+    expression: Expression, held: list[bool], variables: tuple[str, ...]
+) -> Expression:
+    """The expression with a name for each constant that is not held, sorted as they occur."""
+    stem = "c" + "_" * max(map(len, variables), default=0)
+    states = iter(enumerate(held))
 
-    .. math:: [J\; r] = Q R, \quad Q^T Q = 1
+    def named(node: Expression, parts: tuple[Expression, ...]) -> Expression:
+        if isinstance(node, Constant):
+            place, is_held = next(states)
+            return node if is_held else Variable(f"{stem}{place:06d}")
+        return Call(node.primitive, parts) if isinstance(node, Call) else node
 
-    R has as many rows as columns, and the same sums of squares and products as [J r], so that
-    least squares cannot tell them apart. It is found chunk by chunk.
-
-    Arguments:
-        expression: The equation.
-        rows: All rows.
-        held: Which constants stay.
-    """
-
-    def __init__(self, expression: Expression, rows: Rows, held: list[bool]) -> None:
-        self._expression, self._rows, self._held = expression, rows, held
-        self._evaluator = Evaluator(expression, rows.variables)
-
-    def start(self) -> Tensor:
-        """The free constants `(1, C)`."""
-        pairs = zip(self._expression.constants, self._held, strict=True)
-        return self._rows.target.new_tensor([[value for value, held in pairs if not held]])
-
-    def residuals(self, parameters: Tensor) -> Tensor:
-        """One number `(1, 1)` whose square is the sum of squares."""
-        squares = parameters.new_zeros(())
-        for part in _chunks(self._rows):
-            value = self._evaluator(part.inputs.unbind(1), self._constants(parameters))
-            squares = squares + (part.weights * (value - part.target).square()).sum()
-        return squares.sqrt().expand(1, 1)
-
-    def linearised(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals `(1, C + 1)` and their derivatives `(1, C + 1, C)`."""
-        count = parameters.shape[1]
-        factor = parameters.new_zeros(0, count + 1)
-        free = [not held for held in self._held]
-        for part in _chunks(self._rows):
-            value, slopes = self._evaluator.with_slopes(
-                part.inputs.unbind(1), self._constants(parameters), free
-            )
-            columns = parameters.new_empty(count + 1, len(part.target))
-            for place, slope in enumerate(slopes):
-                columns[place] = slope
-            columns[count] = value - part.target
-            columns *= part.weights.sqrt()
-            factor = torch.linalg.qr(torch.cat((factor, columns.mT)), mode="r").R
-        return factor[None, :, count], factor[None, :, :count]
-
-    def _constants(self, parameters: Tensor) -> list[Tensor]:
-        """One tensor `()` for each constant."""
-        free = iter(parameters[0].unbind(0))
-        return [
-            parameters.new_tensor(value) if held else next(free)
-            for value, held in zip(self._expression.constants, self._held, strict=True)
-        ]
-
-
-def _chunks(rows: Rows) -> list[Rows]:
-    """The rows, a few at a time, as views."""
-    return [
-        Rows(rows.inputs[part], rows.target[part], rows.weights[part], rows.variables)
-        for part in (slice(first, first + CHUNK) for first in range(0, len(rows.target), CHUNK))
-    ]
+    return fold(expression, named)
 
 
 def _is_round(value: float) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from numbers import Integral, Real
 from pathlib import Path
 
 import torch
@@ -57,11 +58,12 @@ class SearchSettings:
         least = {"max_complexity": 1, "max_rows": 10, "verbose": 0}
         for name, lowest in least.items():
             value = getattr(self, name)
-            if isinstance(value, float) or int(value) < lowest:
+            if not isinstance(value, Integral) or value < lowest:
                 raise ConfigurationError(
                     f"{name} must be a whole number of at least {lowest}, but is {value!r}"
                 )
-        if not 0 < self.held_out < 1:
+        held_out: object = self.held_out
+        if not isinstance(held_out, Real) or not 0 < float(held_out) < 1:
             raise ConfigurationError(
                 f"validation_fraction must lie between 0 and 1, but is {self.held_out!r}"
             )
@@ -119,13 +121,13 @@ def chosen_rules(
     return rules
 
 
-def check_seconds(seconds: float) -> float:
+def check_seconds(seconds: object) -> float:
     """Seconds as they are, checked to be a positive number.
 
     Raises:
         ConfigurationError: If they are not.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) > 0:
         raise ConfigurationError(f"max_seconds must be a number above 0, but is {seconds!r}")
     return float(seconds)
 

@@ -29,8 +29,8 @@ def as_numbers(values: object, name: str) -> NDArray[np.float64]:
         DataError: If they are sparse, text or anything else that is no number.
     """
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "buifO":
-        found = getattr(values, "dtype", type(values).__name__)
-        raise DataError(f"{name} must be an array of real numbers, but holds {found}")
+        found = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+        raise DataError(f"{name} must be an array of real numbers, but is of type {found}")
     return values.astype(np.float64)
 
 
