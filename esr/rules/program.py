@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -238,8 +237,7 @@ def standard(name: str) -> RuleProgram:
         raise ConfigurationError(
             f"there are no standard rules '{name}'; {suggestion(name, known)}"
         )
-    entry = files("esr.rules").joinpath("standard", f"{name}.rules")
-    return RuleProgram._of(Source(entry.read_text(encoding="utf-8"), entry.name), None)
+    return RuleProgram.parse("", include=name)
 
 
 def _compiled(names: Names, values: Values, dtype: torch.dtype) -> CompiledRules:

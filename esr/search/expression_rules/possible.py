@@ -41,7 +41,8 @@ def require_possible(patterns: Sequence[Pattern], vocabulary: Vocabulary) -> Non
         ConfigurationError: If a rule requires what others or the primitives do not allow; it
             names the rules.
     """
-    required, limits = list(_bounds(patterns, most=False)), list(_bounds(patterns, most=True))
+    required = list(_bounds(patterns, vocabulary, most=False))
+    limits = list(_bounds(patterns, vocabulary, most=True))
     for pattern in patterns:
         for symbol in vocabulary.symbols if pattern.bans else ():
             if pattern.broken(Tree(((symbol, 0),))):
@@ -61,7 +62,9 @@ def require_possible(patterns: Sequence[Pattern], vocabulary: Vocabulary) -> Non
         _raise(least_leaves, f"at most {most_binary.number} of the operators between", most_binary)
 
 
-def _bounds(patterns: Iterable[Pattern], most: bool) -> Iterator[_Bound]:
+def _bounds(
+    patterns: Iterable[Pattern], vocabulary: Vocabulary, *, most: bool
+) -> Iterator[_Bound]:
     """What counts say of whole trees, whatever they look like."""
     for pattern in patterns:
         count = pattern.count
@@ -70,8 +73,9 @@ def _bounds(patterns: Iterable[Pattern], most: bool) -> Iterator[_Bound]:
         if not all(stage.fixed for stage in pattern.search.stages):
             continue
         for variables in pattern.search.instances(Tree(())):
-            if (symbols := count.counted(variables)) is not None:
-                yield _Bound(symbols, count.bound, (_named(pattern),))
+            symbols = count.counted(variables)
+            counted = frozenset(vocabulary.symbols) if symbols is None else symbols
+            yield _Bound(counted, count.bound, (_named(pattern),))
 
 
 def _least(required: Iterable[_Bound], symbols: frozenset[str]) -> _Bound:
@@ -83,7 +87,7 @@ def _least(required: Iterable[_Bound], symbols: frozenset[str]) -> _Bound:
             seen |= bound.symbols
             number += bound.number
             rules |= dict.fromkeys(bound.rules)
-    return _Bound(symbols, number, tuple(rules))
+    return _Bound(frozenset(seen), number, tuple(rules))
 
 
 def _most(limits: Sequence[_Bound], symbols: frozenset[str]) -> _Bound | None:
@@ -91,17 +95,17 @@ def _most(limits: Sequence[_Bound], symbols: frozenset[str]) -> _Bound | None:
     none = {s: b.rules for b in limits if b.number == 0 for s in b.symbols}
     forbidden = tuple(rule for s in sorted(symbols & none.keys()) for rule in none[s])
     left = symbols - none.keys()
-    found = [(b.number, b.rules) for b in limits if b.symbols >= left]
+    found = [(bound.number, bound.rules) for bound in limits if bound.symbols >= symbols]
+    found += [(b.number, (*forbidden, *b.rules)) for b in limits if b.symbols >= left]
     single = [min((b for b in limits if s in b.symbols), key=_number, default=None) for s in left]
     if None not in single:
         each = [bound for bound in single if bound is not None]
-        found.append((sum(map(_number, each)), tuple(rule for b in each for rule in b.rules)))
-    if not left:
-        found = [(0, ())]
+        named = tuple(rule for bound in each for rule in bound.rules)
+        found.append((sum(map(_number, each)), (*forbidden, *named)))
     if not found:
         return None
     number, rules = min(found, key=lambda pair: pair[0])
-    return _Bound(symbols, number, tuple(dict.fromkeys((*forbidden, *rules))))
+    return _Bound(symbols, number, tuple(dict.fromkeys(rules)))
 
 
 def _number(bound: _Bound) -> int:

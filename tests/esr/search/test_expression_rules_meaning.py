@@ -129,21 +129,21 @@ def rules_of(text: str) -> EquationRules | None:
         return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(forbidding, trees)
 def test_what_is_forbidden_is_what_breaks_a_hard_term(text: str, tree: Expression) -> None:
     rules = rules_of(text)
     assert (rules is not None and rules.allows(tree)) is reference(text, tree)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(counting, trees.filter(lambda tree: tree.complexity <= 5))
 def test_counts_are_what_hard_terms_count(text: str, tree: Expression) -> None:
     rules = rules_of(text)
     assert (rules is not None and rules.allows(tree)) is reference(text, tree)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.one_of(forbidding, counting), trees)
 def test_no_whole_is_allowed_with_a_part_that_is_not_tolerated(
     text: str, whole: Expression
