@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import sympy
 from torch import Tensor
 
 from esr.equations import (
@@ -15,10 +16,12 @@ from esr.equations import (
     Variable,
     fit_constants,
     folded_exponents,
+    from_sympy,
     prefix,
     run_with_time_limit,
     simplify,
     spread_phases,
+    to_sympy,
 )
 
 __all__ = ["LARGEST_ERROR", "Recovery", "judge_recovery", "same_law", "same_structure"]
@@ -80,13 +83,17 @@ def same_law(found: Expression, truth: Expression) -> bool:
 
     Constants are rounded to three decimals, large ones to six digits, since a quotient may be
     written with any common factor. They are merged before that: 2*pi is 6.283, not 2 times
-    3.142. Phases count modulo whole turns, and what is added in an exponent as the factor it is.
+    3.142. Phases count modulo whole turns, what is added in an exponent as the factor it is, and
+    a sum of logarithms as the logarithm of a product, and a root as what its square is: the
+    caller compares values, which tells the branch.
     """
     if found.equals(truth):
         return True
-    forms = [simplify, _spread]
+    forms = [simplify, _spread, _one_logarithm]
     if _survives_rounding(_folded(truth)):
         forms.append(_folded)
+    if _has_root(found) or _has_root(truth):
+        forms.insert(0, _squared)
     return any(_rounded(form(found)).equals(_rounded(form(truth))) is True for form in forms)
 
 
@@ -98,6 +105,32 @@ def _spread(expression: Expression) -> Expression:
 def _folded(expression: Expression) -> Expression:
     """As `_spread`, with exponentials without shifts too."""
     return simplify(folded_exponents(simplify(spread_phases(expression))))
+
+
+def _one_logarithm(expression: Expression) -> Expression:
+    """Simplified, with sums of logarithms as one: the values tell whether both are defined."""
+    return simplify(from_sympy(sympy.logcombine(to_sympy(simplify(expression)), force=True)))
+
+
+def _squared(expression: Expression) -> Expression:
+    """The square, simplified: where values agree too, equal squares are equal laws."""
+    return simplify(expression**2)
+
+
+def _has_root(expression: Expression) -> bool:
+    """Whether there is a square root, or another half power."""
+    return any(
+        isinstance(node, Call)
+        and (
+            node.primitive == STANDARD["sqrt"]
+            or (
+                node.primitive == STANDARD["pow"]
+                and isinstance(node.arguments[1], Constant)
+                and (2 * node.arguments[1].value) % 2 == 1
+            )
+        )
+        for node in prefix(expression)
+    )
 
 
 def _survives_rounding(expression: Expression) -> bool:

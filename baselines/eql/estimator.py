@@ -1,6 +1,6 @@
 """The equation learner as an estimator: rows in, one expression out, within a time budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -12,6 +12,7 @@ from esr.equations import Expression
 from esr.errors import ConfigurationError, DataError, TrainingError
 from esr.finishing import (
     Candidate,
+    FinishedFront,
     choose,
     finish_readings,
     is_exact,
@@ -83,6 +84,7 @@ class EQLEstimator:
         self._replicas, self._rounds, self._held_out = replicas, rounds, held_out
         self.front: tuple[Expression, ...] = ()
         self.details: dict[str, float] = {}
+        self.interrupted = False
 
     def fit(self, inputs: Tensor, targets: Tensor, variables: Sequence[str]) -> "EQLEstimator":
         """Train, finish and choose.
@@ -99,7 +101,36 @@ class EQLEstimator:
         training, validation = self._split(inputs.double(), targets.double(), variables)
         samples, floor = len(validation.targets), rounding_floor(training.targets[:, 0])
         candidates: list[Candidate] = []
-        rounds, right, ended = 0, 0.0, False
+        rights: list[float] = []
+        for finished, right in self.rounds(training, validation, clock):
+            candidates += finished.front
+            rights.append(right)
+        front = pareto_front(candidates)
+        self._variables = tuple(variables)
+        self._expression = choose(front, samples, floor).expression
+        self.front = tuple(candidate.expression for candidate in front)
+        rounds = len(rights)
+        self.details = {"replicas_right": sum(rights) / rounds, "rounds": float(rounds)}
+        return self
+
+    def rounds(
+        self, training: Problem, validation: Problem, clock: Budget
+    ) -> Iterator[tuple[FinishedFront, float]]:
+        """Train and finish, one round after another, until an equation is exact or time is over.
+
+        Arguments:
+            training: Rows to train on, with one target.
+            validation: Rows that rank replicas and judge equations, with the same variables.
+            clock: The time for all rounds.
+        Yields:
+            What finishing found, and the share of replicas that were right before it. After
+            Ctrl-C in training `interrupted` is set and the round is the last.
+        Raises:
+            TrainingError: If every replica diverged, or none can be read as an equation.
+        """
+        variables, samples = training.variables, len(validation.targets)
+        floor = rounding_floor(training.targets[:, 0])
+        rounds, ended = 0, False
         while not ended:
             model, ended = self._train(training, clock)
             with torch.no_grad():
@@ -115,17 +146,11 @@ class EQLEstimator:
                 model.functions,
                 seconds=clock.remaining,
             )
-            candidates += finished.front
             rounds += 1
-            right += float((errors < _RIGHT * validation.targets.var()).double().mean())
+            right = float((errors < _RIGHT * validation.targets.var()).double().mean())
             exact = any(is_exact(candidate, training) for candidate in finished.front)
             ended |= exact or rounds == self._rounds or not clock.allows_another(rounds)
-        front = pareto_front(candidates)
-        self._variables = tuple(variables)
-        self._expression = choose(front, samples, floor).expression
-        self.front = tuple(candidate.expression for candidate in front)
-        self.details = {"replicas_right": right / rounds, "rounds": float(rounds)}
-        return self
+            yield finished, right
 
     @property
     def expression(self) -> Expression:
@@ -167,6 +192,7 @@ class EQLEstimator:
             prunes = [p.prune for p in self._trainer.phases.values() if p.prune is not None]
             model.prune(max(prunes, default=0.0))
             return model.double().eval(), True
+        self.interrupted = result.interrupted
         return model.double().eval(), result.interrupted
 
 

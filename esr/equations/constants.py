@@ -12,7 +12,7 @@ from esr.equations.expression import Expression
 from esr.equations.least_squares import levenberg_marquardt
 from esr.errors import DataError
 
-__all__ = ["ConstantFit", "fit_constants"]
+__all__ = ["ConstantFit", "fit_constants", "standard_errors"]
 
 _SINGULAR = 1e-13  # eigenvalues below this share of the largest count as zero
 
@@ -94,7 +94,9 @@ def fit_constants(
     if start.shape[1] > 0:
         constants = parameters[0].tolist()
         fitted = expression.with_constants(problem.merged(constants, fixed=None))
-    errors = _standard_errors(problem, parameters).tolist()
+    residuals, slopes = problem.linearised(parameters)
+    freedom = target.numel() - parameters.shape[1]
+    errors = standard_errors(slopes[0], residuals.square().sum(), freedom).tolist()
     converged = bool(result.converged[best])
     return ConstantFit(fitted, mse, problem.merged(errors, fixed=0.0), converged)
 
@@ -180,27 +182,31 @@ class _Problem:
         )
 
 
-def _standard_errors(problem: _Problem, parameters: Tensor) -> Tensor:
-    """Standard errors `(C,)` of the parameters `(1, C)`.
+def standard_errors(slopes: Tensor, squares: Tensor, freedom: int) -> Tensor:
+    """Standard errors of fitted parameters.
 
     The Jacobian's columns are scaled to length 1 first. Its null space is spanned by eigenvectors
     of the normal matrix with eigenvalue 0; a parameter with a part in it is undetermined.
+
+    Arguments:
+        slopes: Derivatives of the weighted residuals, `(N, C)`, or any matrix with the same
+            products of columns.
+        squares: Sum of the squared residuals, `()`.
+        freedom: Number of rows beyond that of the parameters.
+    Returns:
+        Shape `(C,)`; infinite for what the rows do not determine.
     """
-    count = parameters.shape[1]
-    residuals, slopes = problem.linearised(parameters)
-    residuals = residuals[0]  # (N,)
-    freedom = len(residuals) - count
+    count = slopes.shape[1]
     if count == 0 or freedom < 1:
-        return parameters.new_full((count,), math.inf)
-    slopes = slopes[0]  # (N, C)
+        return slopes.new_full((count,), math.inf)
     norms = slopes.norm(dim=0)
     scaled = slopes / torch.where(norms > 0, norms, torch.ones_like(norms))
     if not bool(torch.isfinite(scaled).all()):
-        return parameters.new_full((count,), math.inf)
+        return slopes.new_full((count,), math.inf)
     sizes, vectors = torch.linalg.eigh(scaled.mT @ scaled)  # (C,), (C, C)
     is_null = sizes <= _SINGULAR * sizes[-1]
     inverse = torch.where(is_null, 0.0, 1 / sizes)
-    variances = (vectors.square() * inverse).sum(1) * residuals.square().sum() / freedom
+    variances = (vectors.square() * inverse).sum(1) * squares / freedom
     undetermined = ((vectors.square() * is_null).sum(1) > _SINGULAR) | (norms == 0)
     return torch.where(undetermined, math.inf, variances.sqrt() / norms)
 

@@ -1,12 +1,21 @@
 """Checks names and kinds of a whole program, before any value is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from esr.errors import suggestion
 from esr.rules.faults import Faults
 from esr.rules.kinds import SETS, Kind, Kinds
 from esr.rules.names import RESERVED, Names
-from esr.rules.tree import Binder, Cell, Expression, InputLine, OneLine, RuleLine, names_in
+from esr.rules.tree import (
+    Binder,
+    Cell,
+    CountLine,
+    Expression,
+    InputLine,
+    OneLine,
+    RuleLine,
+    names_in,
+)
 
 __all__ = ["Checker"]
 
@@ -57,21 +66,54 @@ class Checker:
 
     def rule(self, rule: RuleLine) -> None:
         """Variables are bound once and used; condition, indices and weight are of their kind."""
+        scope = self._scope(rule)
+        for cell in rule.cells:
+            self._cell(cell, scope)
+        if rule.weight is not None:
+            self._kinds.need(rule.weight, Kind.NUMBER, scope=scope)
+        indices = [index for cell in rule.cells for index in cell.indices]
+        self._unused(rule, [rule.condition, rule.weight, *indices])
+
+    def count(self, line: CountLine) -> None:
+        """The number is one for all instances; each entry is an index or a set of them."""
+        scope = self._scope(line)
+        if depends := sorted(names_in(line.bound) & set(scope)):
+            reason = (
+                f"a count cannot depend on the variable '{depends[0]}'; write one rule for each"
+            )
+            self._faults.add(line.bound.at, reason)
+        else:
+            self._kinds.need(line.bound, Kind.NUMBER, scope={})
+        axes = list(self._names.axes)
+        if line.grid != "V":
+            self._faults.add(line.at, f"neurons are written V[...], not {line.grid}[...]")
+        if len(line.entries) != len(axes):
+            self._count(Cell(line.grid, (), line.at), len(line.entries))
+        for entry, axis in zip(line.entries, axes, strict=False):
+            of_axis = self._kinds.of_set(axis)
+            if entry is None or of_axis is None:
+                continue
+            kind = self._kinds.need(entry, of_axis.member, of_axis, scope=scope)
+            depends = sorted(names_in(entry) & set(scope))
+            if kind in SETS and depends:
+                reason = f"a set cannot depend on the variable '{depends[0]}'"
+                self._faults.add(entry.at, reason)
+        self._unused(line, [line.condition, *line.entries])
+
+    def _scope(self, rule: RuleLine | CountLine) -> dict[str, Kind | None]:
+        """The variables of a header, whose condition is checked."""
         scope: dict[str, Kind | None] = {}
         for binder in rule.binders:
             self._bind(binder, scope)
         if rule.condition is not None:
             self._kinds.need(rule.condition, Kind.TRUTH, scope=scope)
-        for cell in rule.cells:
-            self._cell(cell, scope)
-        if rule.weight is not None:
-            self._kinds.need(rule.weight, Kind.NUMBER, scope=scope)
-        self._unused(rule)
+        return scope
 
-    def _unused(self, rule: RuleLine) -> None:
+    def _unused(
+        self, rule: RuleLine | CountLine, expressions: Sequence[Expression | None]
+    ) -> None:
         """A variable that is never used would only multiply the instances."""
-        used = names_in(rule.condition) | names_in(rule.weight)
-        used = used.union(*(names_in(index) for cell in rule.cells for index in cell.indices))
+        used = set[str]().union(*map(names_in, expressions))
         for binder in rule.binders:
             if set(binder.names) == {"_"}:
                 self._faults.add(binder.at, "this binds no variable; remove it")

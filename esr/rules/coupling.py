@@ -1,34 +1,20 @@
 """One rule to its coupling terms."""
 
 import math
-from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from esr.errors import suggestion
 from esr.hopfield import CouplingTerm, Grid
-from esr.rules.evaluation import Evaluation, Truth, as_tensor
-from esr.rules.faults import EvaluationError, Faults
-from esr.rules.instances import Instances, Stage, Test, expand
+from esr.rules.evaluation import Evaluation, as_tensor
+from esr.rules.faults import EvaluationError
+from esr.rules.header import instances_of
+from esr.rules.instances import Instances
 from esr.rules.printer import printed
-from esr.rules.tree import (
-    Binary,
-    Call,
-    Cell,
-    Compare,
-    Expression,
-    Name,
-    OneLine,
-    Place,
-    RuleLine,
-    Symbol,
-    children,
-    names_in,
-)
+from esr.rules.tree import Cell, OneLine, Place, RuleLine
 from esr.rules.values import Values
 
-__all__ = ["check_symbols", "group_terms", "rule_term"]
+__all__ = ["group_terms", "rule_term"]
 
 
 def rule_term(name: str, rule: RuleLine, grid: Grid, values: Values) -> CouplingTerm:
@@ -37,8 +23,7 @@ def rule_term(name: str, rule: RuleLine, grid: Grid, values: Values) -> Coupling
     Raises:
         EvaluationError: If a value in it cannot be computed.
     """
-    stages = _stages(rule, values)
-    found = expand(stages, _tests(rule, values), rule.at)
+    found = instances_of(rule, [cell.indices for cell in rule.cells], values)
     hard, source = rule.weight is None, printed(rule)
     if found.count == 0:
         neurons = torch.zeros(0, len(rule.cells), dtype=torch.int64)
@@ -78,115 +63,6 @@ def group_terms(name: str, line: OneLine, grid: Grid, values: Values) -> list[Co
         pairs = torch.stack([groups[:, first], groups[:, second]], 2).reshape(-1, 2)
         terms.append(_constant(f"{name}.pairs", pairs, 2 * weight, source, number))
     return terms
-
-
-def check_symbols(rule: RuleLine, values: Values, faults: Faults) -> None:
-    """Symbols that stand in a rule must be on the axis they index, or on some axis or set."""
-    domains = _domains(rule, values)
-    for cell in rule.cells:
-        for index, axis in zip(cell.indices, values.axes.values(), strict=True):
-            if isinstance(index, Symbol) and index.text not in axis.values:
-                hint = suggestion(index.text, [str(value) for value in axis.values])
-                reason = f"axis {axis.name} has no symbol '{index.text}'; {hint}"
-                faults.add(index.at, reason)
-            elif isinstance(index, Name) and index.name in domains:
-                known = set(axis.values)
-                odd = [value for value in domains[index.name] if value not in known]
-                if any(isinstance(value, str) for value in odd):
-                    reason = (
-                        f"variable '{index.name}' can be '{odd[0]}', which is not on axis "
-                        f"{axis.name}; let it run over the axis or over a part of it"
-                    )
-                    faults.add(index.at, reason)
-    everything = {v for name in values.kinds for v in values.named_set(name)}
-    everything.update(value for members in domains.values() for value in members)
-    loose = [e for e in (rule.condition, rule.weight) if e is not None]
-    while loose:
-        expression = loose.pop()
-        loose += children(expression)
-        if isinstance(expression, Symbol) and expression.text not in everything:
-            hint = suggestion(expression.text, [v for v in everything if isinstance(v, str)])
-            faults.add(expression.at, f"no axis or set has '{expression.text}'; {hint}")
-
-
-def _domains(rule: RuleLine, values: Values) -> dict[str, tuple[str | int, ...]]:
-    """What each variable can be, but for free numbers of inputs."""
-    domains: dict[str, tuple[str | int, ...]] = {}
-    for binder in rule.binders:
-        if not binder.rows:
-            domains |= dict.fromkeys(binder.names, values.members(binder.domain))
-            continue
-        line = values.names.inputs[next(iter(names_in(binder.domain)))]
-        for name, column in zip(binder.names, line.columns, strict=True):
-            if column.domain is not None:
-                domains[name] = values.members(column.domain)
-    return domains
-
-
-def _stages(rule: RuleLine, values: Values) -> list[Stage]:
-    stages = []
-    for binder in rule.binders:
-        if binder.rows:
-            table = values.tables[next(iter(names_in(binder.domain)))]
-            columns = zip(binder.names, table, strict=True)
-            stages.append(Stage({name: column for name, column in columns if name != "_"}))
-        else:
-            members = values.coded(values.members(binder.domain))
-            stages += [Stage({name: members}) for name in binder.names]
-    return stages
-
-
-def _tests(rule: RuleLine, values: Values) -> list[Test]:
-    """The condition in parts joined by `and`, then that each index is inside its axis."""
-    tests = [_condition(part, values) for part in _conjuncts(rule.condition)]
-    domains = _domains(rule, values)
-    for cell in rule.cells:
-        for index, axis in zip(cell.indices, values.axes.values(), strict=True):
-            always = isinstance(index, Name) and set(domains.get(index.name, ("",))) <= {
-                *axis.values
-            }
-            if not (axis.cyclic or always or isinstance(index, Symbol)):
-                tests.append(_inside(index, axis.name, values))
-    return tests
-
-
-def _condition(part: Expression, values: Values) -> Test:
-    def passed(columns: Mapping[str, Tensor]) -> Truth:
-        return Evaluation(values, columns, learned=False).truth(part)
-
-    return _test(part, passed)
-
-
-def _inside(index: Expression, axis: str, values: Values) -> Test:
-    def passed(columns: Mapping[str, Tensor]) -> Truth:
-        whole = Evaluation(values, columns, learned=False).whole(index)
-        return values.positions(axis, whole) >= 0
-
-    return _test(index, passed)
-
-
-def _test(expression: Expression, passed: Callable[[Mapping[str, Tensor]], Truth]) -> Test:
-    """A test of the variables in an expression, guarded if it can fail on some values."""
-    stack, guarded = [expression], False
-    while stack:
-        part = stack.pop()
-        stack += children(part)
-        if isinstance(part, Binary):
-            guarded |= part.operator in ("/", "//", "%", "**")
-        guarded |= isinstance(part, Call) and part.name == "index"
-    return Test(frozenset(names_in(expression)), passed, guarded)
-
-
-def _conjuncts(condition: Expression | None) -> list[Expression]:
-    """The parts of a condition that must all hold, from left to right."""
-    if condition is None:
-        return []
-    if isinstance(condition, Binary) and condition.operator == "and":
-        return _conjuncts(condition.left) + _conjuncts(condition.right)
-    if isinstance(condition, Compare) and len(condition.operators) > 1:
-        links = zip(condition.operands, condition.operators, condition.operands[1:], strict=False)
-        return [Compare((word,), (left, right), left.at) for left, word, right in links]
-    return [condition]
 
 
 def _neurons(

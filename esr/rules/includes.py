@@ -1,5 +1,7 @@
 """Reads the files that a program includes, each of them once."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,15 +26,20 @@ def standard_names() -> list[str]:
     )
 
 
-def statements_of(source: Source, folder: Path | None, faults: Faults) -> list[Statement]:
+def statements_of(
+    source: Source, folder: Path | None, faults: Faults, include: str | None = None
+) -> list[Statement]:
     """The statements of a text and of all files it includes, in the order of inclusion.
 
     Arguments:
         source: The text.
         folder: Where its includes are looked up; None if it has no place.
         faults: Takes what cannot be read.
+        include: Standard rules that it includes without saying so.
     """
-    return _Reading(faults).statements(source, folder)
+    reading = _Reading(faults)
+    given = reading.standard(include) if include is not None else []
+    return [*given, *reading.statements(source, folder)]
 
 
 class _Reading:
@@ -44,16 +51,26 @@ class _Reading:
         self._open: list[str] = []
 
     def statements(self, source: Source, folder: Path | None) -> list[Statement]:
-        found: list[Statement] = []
         if source.file:
             self._open.append(_key(source.file, folder))
-        for statement in parse_text(source, self._faults):
+        found = self._followed(parse_text(source, self._faults), folder)
+        if source.file:
+            self._done.add(self._open.pop())
+        return found
+
+    def standard(self, name: str) -> list[Statement]:
+        """The statements of standard rules that there are."""
+        self._done.add(STANDARD + name)
+        return self._followed(_standard_statements(name), None)
+
+    def _followed(self, statements: Iterable[Statement], folder: Path | None) -> list[Statement]:
+        """Statements with those of included files in their places."""
+        found: list[Statement] = []
+        for statement in statements:
             if isinstance(statement, IncludeLine):
                 found += self._included(statement, folder)
             else:
                 found.append(statement)
-        if source.file:
-            self._done.add(self._open.pop())
         return found
 
     def _included(self, line: IncludeLine, folder: Path | None) -> list[Statement]:
@@ -96,9 +113,17 @@ class _Reading:
             hint = "did you mean " + close[0] + "?" if close else "there are " + ", ".join(known)
             self._faults.add(line.at, f"there are no standard rules '{name}'; {hint}")
             return []
-        self._done.add(STANDARD + name)
-        entry = files("esr.rules").joinpath("standard", f"{name}.rules")
-        return self.statements(Source(entry.read_text(encoding="utf-8"), entry.name), None)
+        return self.standard(name)
+
+
+@lru_cache
+def _standard_statements(name: str) -> tuple[Statement, ...]:
+    """The statements of a standard file, which are the same for all programs and without fault."""
+    entry = files("esr.rules").joinpath("standard", f"{name}.rules")
+    faults = Faults()
+    statements = parse_text(Source(entry.read_text(encoding="utf-8"), entry.name), faults)
+    faults.raise_if_any()
+    return tuple(statements)
 
 
 def _key(name: str, folder: Path | None) -> str:

@@ -7,10 +7,12 @@ from pathlib import PurePath
 from esr.rules.faults import Faults
 from esr.rules.tree import (
     AxisLine,
+    CountLine,
     InputLine,
     OneLine,
     ParameterLine,
     Place,
+    Rule,
     RuleLine,
     SetLine,
     Statement,
@@ -23,6 +25,7 @@ FUNCTIONS = {"abs": (1, 1), "min": (2, 9), "max": (2, 9), "size": (1, 1), "index
 
 RESERVED = frozenset(FUNCTIONS) | {
     *("V", "parameter", "axis", "set", "input", "include", "one", "for", "in", "if"),
+    *("at", "most", "least"),
     *("and", "or", "not", "forbid", "cyclic"),
 }
 
@@ -35,7 +38,7 @@ class Names:
     axes: Mapping[str, AxisLine]
     sets: Mapping[str, SetLine]
     inputs: Mapping[str, InputLine]
-    rules: Mapping[str, RuleLine | OneLine]
+    rules: Mapping[str, Rule]
 
     @property
     def groups(self) -> dict[str, OneLine]:
@@ -76,11 +79,11 @@ def declared(statements: Sequence[Statement], faults: Faults) -> Names:
     return names
 
 
-def _rules(statements: Sequence[Statement], faults: Faults) -> dict[str, RuleLine | OneLine]:
+def _rules(statements: Sequence[Statement], faults: Faults) -> dict[str, Rule]:
     """The rules under their labels, or under their lines."""
-    rules: dict[str, RuleLine | OneLine] = {}
+    rules: dict[str, Rule] = {}
     for statement in statements:
-        if not isinstance(statement, (RuleLine, OneLine)):
+        if not isinstance(statement, (RuleLine, OneLine, CountLine)):
             continue
         stem = PurePath(statement.at.source.file).stem
         kind = "one" if isinstance(statement, OneLine) else "rule"

@@ -16,8 +16,8 @@ from esr.rules.tree import Place, Source, Statement
 
 __all__ = ["parse_chunk", "parse_text"]
 
-_KEYWORDS = ("parameter", "axis", "set", "input", "include", "one", "for", "if")
-_RULE = re.compile(r"\s*((for|if|one)\b|\w+\s*[:\[])")
+_KEYWORDS = ("parameter", "axis", "set", "input", "include", "one", "at", "for", "if")
+_RULE = re.compile(r"\s*((for|if|one|at)\b|\w+\s*[:\[])")
 """How a statement begins that declares nothing."""
 
 _DEEPEST = 150
@@ -36,6 +36,9 @@ _SHOWN = {
     "_ARROW": "'=>'",
     "IN": "'in'",
     "ONE": "'one'",
+    "AT": "'at'",
+    "MOST": "'most'",
+    "LEAST": "'least'",
     "FOR": "'for'",
     "IF": "'if'",
     "STAR": "'*'",
@@ -129,7 +132,8 @@ def _misplaced(error: UnexpectedToken, text: str) -> tuple[tuple[int, int], str]
         return place, "write '=>' before a weight"
     if token.type == "STAR" and "NAME" in expected and before.endswith(("[", ",")):
         return place, (
-            "'*' stands for a whole axis only in a 'one' group; bind a variable with 'for'"
+            "'*' stands for a whole axis only in a 'one' group or behind a count; bind a variable "
+            "with 'for'"
         )
     return place, f"expected {_expected(expected)}, but {found}"
 

@@ -8,6 +8,7 @@ from esr.rules.tree import (
     Call,
     Cell,
     Compare,
+    CountLine,
     Expression,
     IncludeLine,
     InputLine,
@@ -38,7 +39,7 @@ def printed(statement: Statement) -> str:
 
 def printed_parts(statement: Statement) -> tuple[str, ...]:
     """A statement as parts between which it is best broken: a rule has up to three."""
-    if not isinstance(statement, RuleLine):
+    if not isinstance(statement, (RuleLine, CountLine)):
         return (_declaration(statement),)
     parts = []
     if statement.binders:
@@ -47,7 +48,7 @@ def printed_parts(statement: Statement) -> tuple[str, ...]:
         parts.append(f"if {_text(statement.condition)}")
     if parts:
         parts[-1] += " :"
-    parts.append(_body(statement))
+    parts.append(_count(statement) if isinstance(statement, CountLine) else _body(statement))
     if statement.label:
         parts[0] = f"{statement.label}: {parts[0]}"
     return tuple(parts)
@@ -78,6 +79,11 @@ def _declaration(
 def _body(rule: RuleLine) -> str:
     weight = "forbid" if rule.weight is None else _text(rule.weight)
     return f"{' & '.join(_cell(cell) for cell in rule.cells)} => {weight}"
+
+
+def _count(line: CountLine) -> str:
+    entries = ", ".join("*" if entry is None else _text(entry) for entry in line.entries)
+    return f"at {'most' if line.most else 'least'} {_text(line.bound)} {line.grid}[{entries}]"
 
 
 def _binder(binder: Binder) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -12,13 +11,15 @@ from esr.errors import ConfigurationError, DataError, suggestion
 from esr.hopfield import CouplingTerm, Grid
 from esr.rules.check import Checker
 from esr.rules.conflicts import require_possible
-from esr.rules.coupling import check_symbols, group_terms, rule_term
+from esr.rules.counting import count_terms
+from esr.rules.coupling import group_terms, rule_term
 from esr.rules.faults import EvaluationError, Faults
 from esr.rules.includes import standard_names, statements_of
 from esr.rules.inputs import InputData, read_inputs
 from esr.rules.kinds import Kind
 from esr.rules.names import Names, declared
-from esr.rules.tree import OneLine, RuleLine, Source
+from esr.rules.symbols import check_symbols
+from esr.rules.tree import CountLine, OneLine, Source
 from esr.rules.values import Overrides, Values
 
 __all__ = ["CompiledRules", "RuleProgram", "standard"]
@@ -49,20 +50,39 @@ class RuleProgram:
     Make one with `parse`, `read` or `standard`.
     """
 
-    def __init__(self, names: Names, kinds: Mapping[str, Kind | None], values: Values) -> None:
-        self._names, self._kinds, self._values = names, kinds, values
+    def __init__(
+        self,
+        names: Names,
+        kinds: Mapping[str, Kind | None],
+        values: Values,
+        given: Overrides,
+    ) -> None:
+        self._names, self._kinds, self._values, self._given = names, kinds, values, given
 
     @classmethod
-    def parse(cls, text: str, *, folder: str | Path | None = None) -> "RuleProgram":
+    def parse(
+        cls,
+        text: str,
+        *,
+        folder: str | Path | None = None,
+        include: str | None = None,
+        axes: Mapping[str, Sequence[str | int]] | None = None,
+        sets: Mapping[str, Sequence[str | int]] | None = None,
+    ) -> "RuleProgram":
         """Read a program from its text.
 
         Arguments:
             text: Statements of the rule language. It is never executed.
             folder: Where included files are looked up.
+            include: Name of standard rules that the text includes without saying so.
+            axes: Values of axes in place of those of the text: its rules may name these only.
+            sets: Members of sets likewise.
         Raises:
             RuleError: If there are faults; all of them are shown.
+            ConfigurationError: If an axis or a set is unknown or its values do not fit.
         """
-        return cls._of(Source(text), Path(folder) if folder is not None else None)
+        where = Path(folder) if folder is not None else None
+        return cls._of(Source(text), where, include, Overrides({}, axes or {}, sets or {}))
 
     @classmethod
     def read(cls, path: str | Path) -> "RuleProgram":
@@ -78,9 +98,15 @@ class RuleProgram:
         return cls._of(Source(where.read_text(encoding="utf-8"), where.name), where.parent)
 
     @classmethod
-    def _of(cls, source: Source, folder: Path | None) -> "RuleProgram":
+    def _of(
+        cls,
+        source: Source,
+        folder: Path | None,
+        include: str | None = None,
+        given: Overrides = Overrides(),  # noqa: B008 - it is frozen
+    ) -> "RuleProgram":
         faults = Faults()
-        statements = statements_of(source, folder, faults)
+        statements = statements_of(source, folder, faults, include)
         if not statements and not len(faults):
             faults.at_start(source, "there are no rules in this text")
         if faults.declarations_lost:
@@ -90,18 +116,29 @@ class RuleProgram:
             faults.raise_if_any()
         before = len(faults)
         checker = Checker(names, faults)
-        values = Values(names, checker.set_kinds, Overrides(), faults, sound=len(faults) == before)
+        sound = len(faults) == before
+        if sound:
+            _require_names(names, given)
+        values = Values(names, checker.set_kinds, given, faults, sound=sound)
         sound = len(faults) == before
         for rule in names.rules.values():
             before = len(faults)
             if isinstance(rule, OneLine):
                 checker.one(rule)
                 continue
-            checker.rule(rule)
+            if isinstance(rule, CountLine):
+                checker.count(rule)
+            else:
+                checker.rule(rule)
             if sound and len(faults) == before:
                 check_symbols(rule, values, faults)
         faults.raise_if_any()
-        return cls(names, checker.set_kinds, values)
+        return cls(names, checker.set_kinds, values, given)
+
+    @property
+    def names(self) -> Names:
+        """What the program declares."""
+        return self._names
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -153,22 +190,40 @@ class RuleProgram:
             ConfigurationError: If a name is unknown, a value is of the wrong kind, or hard rules
                 leave no symbol to a group.
         """
-        overrides = Overrides(parameters or {}, axes or {}, sets or {})
-        data = inputs or {}
-        names = self._names
-        _require_known("parameter", overrides.parameters, names.parameters)
-        _require_known("axis", overrides.axes, names.axes)
-        _require_known("set", overrides.sets, names.sets)
+        data, names, faults = inputs or {}, self._names, Faults()
         _require_known("input", data, names.inputs)
-        for name, value in overrides.parameters.items():
-            _require_number(name, value)
-        faults = Faults()
-        values = Values(names, self._kinds, overrides, faults)
-        faults.raise_if_any()
+        values = self.values(parameters, axes=axes, sets=sets)
         values.tables = read_inputs(data, values, faults)
         _check_symbols(names, values, faults)
         faults.raise_if_any()
         return _compiled(names, values, dtype)
+
+    def values(
+        self,
+        parameters: Mapping[str, float | Tensor] | None = None,
+        *,
+        axes: Mapping[str, Sequence[str | int]] | None = None,
+        sets: Mapping[str, Sequence[str | int]] | None = None,
+    ) -> Values:
+        """The values of parameters, axes and sets, as `compile` takes them.
+
+        Arguments:
+            parameters: Values in place of the defaults.
+            axes: Values of axes likewise.
+            sets: Members of sets likewise.
+        Raises:
+            RuleError: If values cannot be computed.
+            ConfigurationError: If a name is unknown or a value is of the wrong kind.
+        """
+        given = self._given
+        overrides = Overrides(
+            parameters or {}, {**given.axes, **(axes or {})}, {**given.sets, **(sets or {})}
+        )
+        _require_names(self._names, overrides)
+        faults = Faults()
+        values = Values(self._names, self._kinds, overrides, faults)
+        faults.raise_if_any()
+        return values
 
 
 def standard(name: str) -> RuleProgram:
@@ -182,8 +237,7 @@ def standard(name: str) -> RuleProgram:
         raise ConfigurationError(
             f"there are no standard rules '{name}'; {suggestion(name, known)}"
         )
-    entry = files("esr.rules").joinpath("standard", f"{name}.rules")
-    return RuleProgram._of(Source(entry.read_text(encoding="utf-8"), entry.name), None)
+    return RuleProgram.parse("", include=name)
 
 
 def _compiled(names: Names, values: Values, dtype: torch.dtype) -> CompiledRules:
@@ -198,6 +252,11 @@ def _compiled(names: Names, values: Values, dtype: torch.dtype) -> CompiledRules
         try:
             if isinstance(rule, OneLine):
                 terms += group_terms(name, rule, grid, values)
+                continue
+            if isinstance(rule, CountLine):
+                counted = count_terms(name, rule, grid, values)
+                terms += counted
+                empty += [] if counted else [name]
                 continue
             term = rule_term(name, rule, grid, values)
         except EvaluationError as error:
@@ -219,7 +278,7 @@ def _cast(term: CouplingTerm, dtype: torch.dtype) -> CouplingTerm:
 
 def _check_symbols(names: Names, values: Values, faults: Faults) -> None:
     for rule in names.rules.values():
-        if isinstance(rule, RuleLine):
+        if not isinstance(rule, OneLine):
             check_symbols(rule, values, faults)
 
 
@@ -227,6 +286,15 @@ def _require_known(what: str, given: Iterable[str], known: Iterable[str]) -> Non
     for name in given:
         if name not in known:
             raise ConfigurationError(f"there is no {what} '{name}'; {suggestion(name, known)}")
+
+
+def _require_names(names: Names, overrides: Overrides) -> None:
+    """What is given is declared, and parameters are numbers."""
+    _require_known("parameter", overrides.parameters, names.parameters)
+    _require_known("axis", overrides.axes, names.axes)
+    _require_known("set", overrides.sets, names.sets)
+    for name, value in overrides.parameters.items():
+        _require_number(name, value)
 
 
 def _require_number(name: str, value: float | Tensor) -> None:

@@ -12,6 +12,7 @@ from esr.rules.tree import (
     Cell,
     Column,
     Compare,
+    CountLine,
     Expression,
     IncludeLine,
     InputLine,
@@ -53,6 +54,8 @@ class Reader:
         label = str(parts["label"].children[0]) if "label" in parts else ""
         if tree.data == "rule":
             return self._rule(label, parts, at)
+        if tree.data == "count":
+            return self._count(label, parts, tree, at)
         if tree.data == "one":
             grid = next(str(child) for child in tree.children if isinstance(child, Token))
             entries = [str(c.children[0]) for c in _trees(tree) if c.data == "entry"]
@@ -74,16 +77,33 @@ class Reader:
         )
 
     def _rule(self, label: str, parts: dict[str, Tree[Token]], at: Place) -> RuleLine:
+        binders, condition = self._header(parts.get("header"))
+        cells = [self._cell(child) for child in _trees(parts["conjunction"])]
+        weight, _ = self._weight(parts["weight"])
+        return RuleLine(label, binders, condition, tuple(cells), weight, at)
+
+    def _count(
+        self, label: str, parts: dict[str, Tree[Token]], tree: Tree[Token], at: Place
+    ) -> CountLine:
+        binders, condition = self._header(parts.get("header"))
+        tokens = [child for child in tree.children if isinstance(child, Token)]
+        most, grid = tokens[1].type == "MOST", str(tokens[-1])
+        bound = next(child for child in _trees(tree) if child.data in _NODES)
+        places = [_trees(child) for child in _trees(tree) if child.data == "place"]
+        entries = [self._expression(place[0]) if place else None for place in places]
+        value = self._expression(bound)
+        return CountLine(label, binders, condition, most, value, grid, tuple(entries), at)
+
+    def _header(self, tree: Tree[Token] | None) -> tuple[tuple[Binder, ...], Expression | None]:
+        """Variables and condition."""
         binders: list[Binder] = []
         condition = None
-        for part in _trees(parts["header"]) if "header" in parts else []:
+        for part in _trees(tree) if tree is not None else []:
             if part.data == "condition":
                 condition = self._expression(_trees(part)[0])
             else:
                 binders += [self._binder(child) for child in _trees(part)]
-        cells = [self._cell(child) for child in _trees(parts["conjunction"])]
-        weight, _ = self._weight(parts["weight"])
-        return RuleLine(label, tuple(binders), condition, tuple(cells), weight, at)
+        return tuple(binders), condition
 
     def _weight(self, tree: Tree[Token] | None) -> tuple[Expression | None, bool]:
         """The weight if there is one, and whether it is `forbid`."""

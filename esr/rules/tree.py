@@ -11,6 +11,7 @@ __all__ = [
     "Cell",
     "Column",
     "Compare",
+    "CountLine",
     "Expression",
     "IncludeLine",
     "InputLine",
@@ -19,6 +20,7 @@ __all__ = [
     "OneLine",
     "ParameterLine",
     "Place",
+    "Rule",
     "RuleLine",
     "SetLine",
     "Source",
@@ -221,7 +223,27 @@ class RuleLine:
     at: Place = field(compare=False, repr=False)
 
 
-Statement = ParameterLine | AxisLine | SetLine | InputLine | IncludeLine | OneLine | RuleLine
+@dataclass(frozen=True)
+class CountLine:
+    """`at most n V[i, *]` or `at least`: of the cell's neurons so many are on.
+
+    An entry is an index or a set of them; None stands for `*`, the whole axis.
+    """
+
+    label: str
+    binders: tuple[Binder, ...]
+    condition: Expression | None
+    most: bool
+    bound: Expression
+    grid: str
+    entries: tuple[Expression | None, ...]
+    at: Place = field(compare=False, repr=False)
+
+
+Rule = OneLine | RuleLine | CountLine
+"""Statements with a label that say what states are like."""
+
+Statement = ParameterLine | AxisLine | SetLine | InputLine | IncludeLine | Rule
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:

@@ -1,6 +1,7 @@
 """When a search may end although no equation is exact: what is left over looks like noise."""
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -23,18 +24,25 @@ class Patience:
         front: The search's front.
         least: Seconds without a better equation that it always waits.
         share: How long it waits, in units of the time until the best equation was found.
+        now: Tells the time in seconds.
     """
 
-    def __init__(self, front: SearchFront, least: float = 5.0, share: float = 1.0) -> None:
-        self._front, self._least, self._share = front, least, share
-        self._began = self._changed = time.monotonic()
+    def __init__(
+        self,
+        front: SearchFront,
+        least: float = 5.0,
+        share: float = 1.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._front, self._least, self._share, self._now = front, least, share, now
+        self._began = self._changed = now()
         self._best: Candidate | None = None
         self._is_noise = False
         self._judged: Candidate | None = None
 
     def __call__(self) -> bool:
         """Whether it is enough."""
-        now, best = time.monotonic(), self._front.best
+        now, best = self._now(), self._front.best
         if best != self._best:
             self._best, self._changed = best, now
         wait = max(self._least, self._share * (self._changed - self._began))

@@ -13,6 +13,7 @@ from esr.finishing import (
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
+from esr.search.signs import with_signs
 
 __all__ = ["Polish"]
 
@@ -76,14 +77,18 @@ class Polish:
     def _tidy(self, front: SearchFront, candidate: Candidate) -> None:
         rows = front.question.training
         floor = rounding_floor(rows.target)
+        signed = with_signs(candidate.expression, rows)
         forms = [candidate.expression, *_simpler(candidate.expression)]
+        if signed is not None:
+            forms += [signed, *_simpler(signed)]
         for form in dict.fromkeys(forms):
             fitted = front.propose(form, "polish")
             if fitted is None or not math.isfinite(fitted.training_error):
                 continue
             snapped = snap_constants(fitted.expression, rows.columns, rows.target, floor=floor)
-            for tidy in (snapped, *_simpler(snapped)):
-                front.propose(tidy, "polish", refit=False)
+            if front.propose(snapped, "polish", refit=False) is not None:
+                for tidy in _simpler(snapped):
+                    front.propose(tidy, "polish", refit=False)
 
 
 def _simpler(expression: Expression) -> list[Expression]:

@@ -33,6 +33,10 @@ def judged(found: str, truth: str) -> Recovery:
         ("0.5*exp(x + 0.01)", "0.5*exp(x)", False),
         ("exp(10*x - 10)", "exp(11*x - 11)", False),  # small factors are not zero
         ("exp(10*x - 5)", "exp(10*x - 5.05)", False),
+        ("log(1.82 + 1.3*x + 1.4*x**2 + x**3)", "log(x + 1.4) + log(x**2 + 1.3)", True),
+        ("sqrt(w**2*(c + v)/(c - v))", "w*(1 + v/c)/sqrt(1 - v**2/c**2)", True),
+        ("sqrt(w**2*(c + v)/(c - v) + v)", "w*(1 + v/c)/sqrt(1 - v**2/c**2)", False),
+        ("log(1.83 + 1.3*x + 1.4*x**2 + x**3)", "log(x + 1.4) + log(x**2 + 1.3)", False),
         ("sin(3.993*x - 0.6224)", "sin(3.993*x + 5.664)", False),
         ("1.001*x", "x", False),
         ("x + 0.001", "x", False),

@@ -76,7 +76,8 @@ programs = st.builds(
 TOKENS = sorted(
     set(
         re.findall(
-            r"\w+|\s|=>|\.\.|.", HEAD + "for one in V[a] & if => forbid // ** ( ) * % # : '"
+            r"\w+|\s|=>|\.\.|.",
+            HEAD + "for one at most least in V[a] & if => forbid // ** ( ) * % # : '",
         )
     )
 )

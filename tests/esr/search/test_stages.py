@@ -1,5 +1,3 @@
-import time
-
 import pytest
 import torch
 
@@ -77,9 +75,10 @@ def test_predictable_share_tells_noise_from_structure(rows, columns):
 def test_patience_ends_only_where_noise_is_left():
     for text, ends in (("1*sin(1*x)*y + 1", True), ("1 + y", False)):
         front = SearchFront(question_of(LAW, noise=0.05))
-        patience = Patience(front, least=0.05)
-        assert not patience()
+        times = iter([0.0, 0.0, 3.0, 7.9, 8.1])
+        patience = Patience(front, least=5.0, now=lambda times=times: next(times))
+        assert not patience()  # nothing found yet
         front.propose(Expression.parse(text), "test")
-        assert not patience()
-        time.sleep(0.06)
+        assert not patience()  # found after 3 seconds
+        assert not patience()  # 4.9 seconds ago
         assert patience() == ends
