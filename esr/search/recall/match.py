@@ -1,7 +1,5 @@
 """Stored programs that together match a view of the target."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
 from esr.search.memory import Growth, Memory
+from esr.search.recall.framed import explained_by_frames, framed_pairs
 from esr.search.recall.retrieval import product_pairs, singles, sum_pairs, thirds
 from esr.search.recall.shortlist import Shortlist
 from esr.search.recall.view import View, project, units_of
@@ -83,9 +83,11 @@ class Recall:
             growth.grow(round_.programs, clock)
             asked.alone(usual)
             asked.products(usual, round_.products)
+            asked.frames(usual, round_.products)
             asked.sums(usual, round_.sums)
             asked.alone(others)
             asked.products(others, round_.other_products)
+            asked.frames(others, round_.other_products)
             asked.sums(others, round_.other_sums)
 
 
@@ -99,9 +101,7 @@ class _Retrieval:
         proposals: How many equations are proposed at a time.
     """
 
-    def __init__(
-        self, front: SearchFront, memory: Memory, clock: Clock, proposals: int
-    ) -> None:
+    def __init__(self, front: SearchFront, memory: Memory, clock: Clock, proposals: int) -> None:
         self._front, self._memory, self._clock = front, memory, clock
         self._shortlist = Shortlist(front, memory, proposals)
         few = len(front.question.training.target) <= _FEW_ROWS
@@ -144,7 +144,7 @@ class _Retrieval:
             if len(units) < 2:
                 continue
             hits = sum_pairs(view.target, units.to(self._type), _MATCHES, self._clock)
-            scores = (units[hits.places] @ view.target)  # (H, 2)
+            scores = units[hits.places] @ view.target  # (H, 2)
             cosines = units[hits.places].prod(1).sum(1)
             crossed = scores.square().sum(1) - 2 * scores.prod(1) * cosines
             explained = crossed / (1 - cosines.square())
@@ -164,18 +164,46 @@ class _Retrieval:
             if not view.adds_behaviours:
                 continue
             hits = product_pairs(
-                view.target, view.directions, view.weights, patterns.to(self._type), _MATCHES, self._clock
+                view.target,
+                view.directions,
+                view.weights,
+                patterns.to(self._type),
+                _MATCHES,
+                self._clock,
             )
             left = project(values[hits.places].prod(1) * view.weights, view.directions)
             left = left / left.norm(dim=1, keepdim=True)
             explained = (left @ view.target).square()
             self._shortlist.add(view, hits.places, explained, product=True)
-            units, places = units_of(view, self._memory.values[:4*programs])
+            units, places = units_of(view, self._memory.values[: 4 * programs])
             best = explained.nan_to_num(nan=0.0).topk(min(_SINGLES, len(explained))).indices
             more = thirds(view.target, units, left[best, None], _SINGLES)
-            triples = torch.cat([hits.places[best[more.places[:, 0]]], places[more.places[:, 1:]]], 1)
+            triples = torch.cat(
+                [hits.places[best[more.places[:, 0]]], places[more.places[:, 1:]]], 1
+            )
             self._shortlist.add(view, triples, more.explained, product=True)
         self._shortlist.propose("recall of products")
+
+    def frames(self, looked_at: Sequence[View], programs: int) -> None:
+        """Ask for products of two programs with a shift each.
+
+        Arguments:
+            looked_at: The views; those that do not add behaviours themselves are passed over.
+            programs: How many programs, of those that differ by more than a shift.
+        """
+        places = self._memory.distinct.nonzero()[:programs, 0]
+        values = self._memory.values[places]
+        if len(values) < 2:
+            return
+        values = values - values.mean(1, keepdim=True)
+        values = values / values.square().mean(1, keepdim=True).sqrt()
+        for view in self._worth(looked_at):
+            if view.adds_behaviours:
+                hits = framed_pairs(view, values.to(self._type), _MATCHES, self._clock)
+                explained = explained_by_frames(view, values, hits.places)
+                matched = places[hits.places].repeat(1, 2)  # the product, and both factors
+                self._shortlist.add(view, matched, explained, product=True)
+        self._shortlist.propose("recall of products with shifts")
 
     def _worth(self, looked_at: Sequence[View]) -> list[View]:
         return [view for view in looked_at if view.size > 0 and not self.over]

@@ -1,32 +1,18 @@
 """Scores of all stored patterns, and of all their pairs, from a few matrix products."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from esr.search.clock import Clock
+from esr.search.recall.best import Best, Hits
 
-__all__ = ["Hits", "product_pairs", "singles", "sum_pairs", "thirds"]
+__all__ = ["product_pairs", "singles", "sum_pairs", "thirds"]
 
 _CHUNK = 1024
 """Patterns whose pairs with all others are scored at a time."""
 _PARALLEL = {torch.float32: 1e-3, torch.float64: 1e-9}
 """Share of a pattern's square that must be its own, beside another pattern or a basis: less
 drowns in rounding."""
-
-
-@dataclass(frozen=True)
-class Hits:
-    """The best matches, best first.
-
-    Arguments:
-        places: Of the patterns of each match among those that were scored, `(H, P)`.
-        explained: Share of the target's square that each explains, `(H,)`.
-    """
-
-    places: Tensor
-    explained: Tensor
 
 
 def singles(target: Tensor, units: Tensor, most: int) -> Hits:
@@ -85,7 +71,7 @@ def sum_pairs(target: Tensor, units: Tensor, most: int, clock: Clock) -> Hits:
     """
     scores = units @ target.to(units)
     smallest = _PARALLEL[units.dtype]
-    best = _Best(most, units)
+    best = Best(most, units)
     for start in range(0, len(units), _CHUNK):
         if clock.expired:
             break
@@ -117,7 +103,7 @@ def product_pairs(
     """
     target, basis, weights = (tensor.to(patterns) for tensor in (target, basis, weights))
     squares, weighted = patterns.square(), (patterns * weights).square()
-    best = _Best(most, patterns)
+    best = Best(most, patterns)
     for start in range(0, len(patterns), _CHUNK):
         if clock.expired:
             break
@@ -131,41 +117,3 @@ def product_pairs(
         hidden = free <= _PARALLEL[patterns.dtype] * whole
         best.add(explained.div_(free).masked_fill_(hidden, 0), start)
     return best.hits()
-
-
-class _Best:
-    """The best of many scores, seen a block at a time.
-
-    Arguments:
-        most: How many are kept.
-        like: Of the type of the scores.
-    """
-
-    def __init__(self, most: int, like: Tensor) -> None:
-        self._most, self._bar = most, 0.0
-        self._scores = like.new_empty(0)
-        self._places = torch.empty(0, 2, dtype=torch.long)
-
-    def add(self, scores: Tensor, start: int) -> None:
-        """Take in scores `(C, K')` of pairs of the patterns from `start` on; pairs count once."""
-        tops = scores.amax(1)
-        rows = (tops > self._bar).nonzero()[:, 0]
-        if len(rows) == 0:
-            return
-        chosen, bar = scores[rows], self._bar
-        if len(rows) > self._most:
-            bar = max(bar, float(tops[rows].topk(self._most).values[-1]))
-        found = (chosen >= bar).nonzero()
-        i, j = rows[found[:, 0]], found[:, 1]
-        once = j >= i
-        self._scores = torch.cat([self._scores, chosen[found[:, 0], j][once]])
-        self._places = torch.cat([self._places, torch.stack([i, j], 1)[once] + start])
-        if len(self._scores) > self._most:
-            best = self._scores.topk(self._most)
-            self._scores, self._places = best.values, self._places[best.indices]
-            self._bar = float(best.values[-1])
-
-    def hits(self) -> Hits:
-        """What was kept, best first."""
-        order = self._scores.argsort(descending=True)
-        return Hits(self._places[order], self._scores[order])

@@ -69,7 +69,7 @@ def transforms(question: Question) -> list[Transform]:
 
 
 def peelings(question: Question) -> list[Transform]:
-    """The target over each variable and times each variable, where it is never 0.
+    """The target over each variable and times each variable, where it is never 0, and inverses.
 
     Arguments:
         question: Its training rows count.
@@ -80,6 +80,11 @@ def peelings(question: Question) -> list[Transform]:
             size = values.abs()
             found.append(Transform(y / values, 1 / size, _Times(Variable(name))))
             found.append(Transform(y * values, size, _Over(Variable(name))))
+            if _divides(y):
+                square = y.square()
+                found.append(Transform(values / y, size / square, _Dividing(Variable(name))))
+                over = 1 / (values * y)
+                found.append(Transform(over, 1 / (size * square), _Inverse(Variable(name))))
     return found
 
 
@@ -115,6 +120,22 @@ class _Over:
 
     def __call__(self, equation: Expression) -> Expression:
         return equation / self.divisor
+
+
+@dataclass(frozen=True)
+class _Dividing:
+    dividend: Expression
+
+    def __call__(self, equation: Expression) -> Expression:
+        return self.dividend / equation
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    factor: Expression
+
+    def __call__(self, equation: Expression) -> Expression:
+        return 1 / (self.factor * equation)
 
 
 def _itself(equation: Expression) -> Expression:

@@ -41,8 +41,7 @@ def views(question: Question) -> tuple[list[View], list[View]]:
     if len(quadratic[0]) * _SHARE <= len(rows.target):
         others += [LinearView(t, rows.weights, *quadratic) for t in targets[:_USUAL]]
     others += powers[1:]
-    if len(rows.variables) > 1:
-        others += [LinearView(t, rows.weights, *plain) for t in peelings(question)]
+    others += [LinearView(t, rows.weights, *plain) for t in peelings(question)]
     others += [LinearView(t, rows.weights, *plain) for t in targets[_USUAL:]]
     return usual, others
 
