@@ -99,7 +99,7 @@ class EQLEngine:
                     front.propose(
                         _in_terms_of(question.primitives, candidate.expression, scale), "eql"
                     )
-                if front.exact is not None or clock.expired:
+                if front.settled or clock.expired:
                     break
         except (TrainingError, DataError):
             return  # networks that diverged, or spell nothing finite, propose nothing

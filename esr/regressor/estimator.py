@@ -241,7 +241,8 @@ class SymbolicRegressor(Answers, MultiOutputMixin, RegressorMixin, BaseEstimator
         except (TypeError, ValueError) as error:
             raise DataError(f"{path} cannot be used: {error}") from error
         if primitives:
-            made.primitives = [*(made.primitives or DEFAULT_PRIMITIVES), *primitives]
+            named = DEFAULT_PRIMITIVES if made.primitives is None else made.primitives
+            made.primitives = [*named, *primitives]
         made.tables_, made.variables_ = list(saved.tables), saved.variables
         made._is_flat, made.interrupted_ = saved.is_flat, False
         made.n_features_in_ = len(saved.variables)

@@ -8,7 +8,6 @@ from esr.equations import Constant, Expression
 from esr.errors import ConfigurationError
 from esr.finishing import Candidate, pareto_front
 from esr.random import RandomStreams
-from esr.regressor.allowed import is_made_of
 from esr.regressor.many_rows import mean_squared_error
 from esr.regressor.progress import Progress
 from esr.regressor.refit import refitted
@@ -119,14 +118,14 @@ def explore(
     """
     clock, question = Clock(max(0.0, seconds)), prepared.question
     progress = Progress(settings.verbose, output, clock) if settings.verbose > 0 else None
-    front = _StrictFront(question, progress, clock)
+    front = _TimedFront(question, progress, clock)
     interrupted = False
     try:
         _propose_constant(front)
         for expression in earlier:
             if set(expression.variables) <= set(question.variables):
                 front.propose(expression, "earlier")
-        if prepared.is_open and front.exact is None and not clock.expired:
+        if prepared.is_open and not front.settled and not clock.expired:
             streams = RandomStreams(seed, question.training.target.device)
             settings.engine.search(front, clock, streams)
     except _Late:
@@ -163,11 +162,11 @@ def conclude(
         )
     interrupted = False
     candidates = list(front.candidates)
+    chosen = _best(front, candidates)
     fits: dict[Expression, tuple[Expression, float, tuple[float, ...]]] = {}
-    chosen = min(candidates, key=front.length)
     try:
         candidates = _judged(front, prepared)
-        chosen = min(candidates, key=front.length)
+        chosen = _best(front, candidates)
         rounding = prepared.question.rounding_error
         for candidate in sorted(candidates, key=lambda c: c is not chosen):
             if clock.expired and candidate is not chosen:
@@ -193,6 +192,11 @@ def _propose_constant(front: SearchFront) -> None:
     varies = bool((rows.target != rows.target[0]).any())
     mean = float((rows.weights * rows.target).mean() if varies else rows.target[0])
     front.propose(Constant(mean), "constant", refit=False)
+
+
+def _best(front: SearchFront, candidates: Sequence[Candidate]) -> Candidate:
+    """The shortest exact equation, or else the one with the shortest description."""
+    return min(candidates, key=lambda c: (not front.is_exact(c), front.length(c)))
 
 
 def _judged(front: SearchFront, prepared: Prepared) -> list[Candidate]:
@@ -225,8 +229,8 @@ class _Late(Exception):  # noqa: N818 - it says what happened
     """An engine proposes although time is over."""
 
 
-class _StrictFront(SearchFront):
-    """A front that holds engines to the primitives, and stops those that are late.
+class _TimedFront(SearchFront):
+    """A front that stops engines which do not look at the clock.
 
     Arguments:
         question: What is asked.
@@ -242,11 +246,9 @@ class _StrictFront(SearchFront):
     def propose(
         self, expression: Expression, source: str, *, refit: bool = True
     ) -> Candidate | None:
-        """As ever; nothing comes of other functions than the question's."""
+        """As ever, in time."""
         if self._clock.left < -self._grace:
             raise _Late
-        if not is_made_of(expression, self.question.primitives):
-            return None
         return super().propose(expression, source, refit=refit)
 
     def at_rest(self) -> SearchFront:

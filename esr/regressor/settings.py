@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from esr.equations import STANDARD, Primitive, PrimitiveSet
 from esr.errors import ConfigurationError
 from esr.regressor.saved import Plain
 from esr.search import Engine, ExpressionRules, NoRules
+from esr.search.expression_rules import compile_rules
 
 __all__ = [
     "DEFAULT_PRIMITIVES",
@@ -109,9 +109,7 @@ def chosen_rules(
     if rules is None:
         return NoRules()
     if isinstance(rules, str):
-        compiler = import_module("esr.search.expression_rules")
-        compiled: ExpressionRules = compiler.compile_rules(rules, variables, primitives)
-        return compiled
+        return compile_rules(rules, variables, primitives)
     if isinstance(rules, type) or not all(
         callable(getattr(rules, name, None)) for name in ("allows", "tolerates")
     ):

@@ -1,6 +1,5 @@
 """Names for columns, and the columns that a search can use."""
 
-import re
 from collections.abc import Sequence
 
 import torch
@@ -22,7 +21,8 @@ def variable_names(columns: Sequence[str]) -> tuple[str, ...]:
     for column in columns:
         name = column
         if not is_name(name) or name in names:
-            stem = re.sub(r"\W+", "_", column).strip("_") or "x"
+            letters = (letter if is_name(f"x{letter}") else " " for letter in column)
+            stem = "_".join("".join(letters).split()).strip("_") or "x"
             stem = stem if is_name(stem) else f"x_{stem}"
             name, count = stem, 1
             while name in taken:

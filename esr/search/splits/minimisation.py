@@ -11,6 +11,7 @@ _DECREASE = 1e-4
 _SHORTEST = 1e-6
 _LONGEST = 2.0
 """Length of a step in any parameter."""
+_FURTHER = 3.0
 _SETTLED = 1e-5
 """Decrease, relative to the value and to one, below which the search ends."""
 
@@ -28,6 +29,8 @@ def minimise(
     Returns:
         Parameters `(P,)`, those of the start if nothing is lower.
     Source: J. Nocedal, S. J. Wright (2006), Numerical optimization, algorithms 3.1 and 6.1.
+        Deviation: where the function is not convex along a step, the next one is three times as
+        long.
     """
     point = start.clone()
     value, slope = function(point)
@@ -55,6 +58,8 @@ def minimise(
                 inverse = identity * (curvature / change.square().sum())
             left = identity - torch.outer(move, change) / curvature
             inverse = left @ inverse @ left.mT + torch.outer(move, move) / curvature
+        else:  # the slope got steeper: go further
+            inverse = _FURTHER * inverse
         small = value - trial <= _SETTLED * (1 + trial.abs())
         calm = calm + 1 if bool(small) else 0
         point, value, slope = point + move, trial, steepness

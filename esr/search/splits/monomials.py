@@ -37,7 +37,7 @@ def monomial_values(inputs: Tensor, exponents: Tensor) -> Tensor:
 
 
 def monomial(variables: Sequence[str], exponents: Sequence[Fraction | float]) -> Expression:
-    """A product of powers as a fraction without negative exponents; roots as `sqrt` where half.
+    """A product of powers as a fraction without negative exponents; halves as roots.
 
     Arguments:
         variables: D names.
@@ -62,8 +62,8 @@ def monomial_nodes(exponents: Sequence[Fraction | float]) -> int:
     """Complexity of a monomial as `monomial` writes it, 0 if it is 1."""
     nodes = 0
     for exponent in exponents:
-        size = abs(exponent)
-        nodes += 0 if size == 0 else 2 if size == 1 else 3 if size == 0.5 else 4
+        if exponent != 0:
+            nodes += 1 + _power_nodes(abs(exponent))
     if nodes == 0:
         return 0
     only_below = all(exponent <= 0 for exponent in exponents)
@@ -88,7 +88,16 @@ def _power(name: str, exponent: Fraction | float) -> Expression:
         return variable
     if exponent == 0.5:
         return Call(SQRT, (variable,))
+    if exponent % 1 == 0.5:  # without `pow`
+        return _power(name, exponent - 0.5) * Call(SQRT, (variable,))
     return variable ** float(exponent)
+
+
+def _power_nodes(exponent: Fraction | float) -> int:
+    """Complexity of what `_power` makes, without making it."""
+    if exponent == 1 or exponent == 0.5:
+        return 1 if exponent == 1 else 2
+    return 3 + _power_nodes(exponent - 0.5) if exponent % 1 == 0.5 else 3
 
 
 def _product(factors: Sequence[Expression]) -> Expression:

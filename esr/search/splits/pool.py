@@ -61,6 +61,9 @@ class Pool:
         return Pool(self.inner[:count], self.values[:count])
 
 
+_Family = Iterator[tuple[Inner, Tensor]]
+
+
 def inner_pool(rows: Rows, primitives: PrimitiveSet, most: int) -> Pool:
     """Laurent monomials, sums and differences, squared distances, products with a function.
 
@@ -79,9 +82,6 @@ def inner_pool(rows: Rows, primitives: PrimitiveSet, most: int) -> Pool:
     good = torch.isfinite(values).all(1) & (values.amax(1) > values.amin(1))
     kept = good.nonzero()[:, 0].tolist()
     return Pool(tuple(found[index][0] for index in kept), values[kept])
-
-
-_Family = Iterator[tuple[Inner, Tensor]]
 
 
 def _monomials(rows: Rows, primitives: PrimitiveSet, most: int) -> _Family:

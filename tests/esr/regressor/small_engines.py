@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from esr.equations import Constant, Expression, Variable
+from esr.equations import STANDARD, Constant, Expression, Variable
 from esr.random import RandomStreams
 from esr.search import Clock, Rows, SearchFront
 
@@ -41,7 +41,7 @@ class Forms:
     def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
         self.searches += 1
         for text in self.texts:
-            expression = Expression.parse(text)
+            expression = Expression.parse(text, STANDARD | front.question.primitives)
             if set(expression.variables) <= set(front.question.variables):
                 front.propose(expression, "forms")
 
