@@ -1,13 +1,15 @@
 """What a user may say of the question that a search is asked, whatever the rows are."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Generator
 
 from esr.equations import STANDARD, PrimitiveSet
 from esr.errors import ConfigurationError, DataError
-from esr.search import Question, Rows
+from esr.search import ExpressionRules, NoRules, Question, Rows
+from esr.search.expression_rules import compile_rules
 
 __all__ = ["FEWEST_ROWS", "QuestionSettings"]
 
@@ -21,6 +23,8 @@ class QuestionSettings:
     Arguments:
         primitives: Names of the functions that may occur, besides operators and whole powers, as
             `esr.search.Question` has it; all of the standard ones if None.
+        rules: Which equations are allowed: a file of rules, or their text, as
+            `esr.search.expression_rules` has them; all if None.
         max_complexity: Largest number of nodes of an equation, at least 1.
         held_out: Share of the rows that judge equations and are never fitted, above 0 and below 1.
     Raises:
@@ -31,6 +35,7 @@ class QuestionSettings:
     def __init__(
         self,
         primitives: Sequence[str] | None = None,
+        rules: str | None = None,
         max_complexity: int = 60,
         held_out: float = 0.25,
     ) -> None:
@@ -41,6 +46,7 @@ class QuestionSettings:
             )
         names = STANDARD if primitives is None else primitives
         self._primitives = PrimitiveSet(STANDARD[name] for name in dict.fromkeys(names))
+        self._rules = None if rules is None else _text(rules)
         self._max_complexity, self._held_out = max_complexity, held_out
 
     def ask(self, rows: Rows, *, generator: Generator | None = None) -> Question:
@@ -51,6 +57,7 @@ class QuestionSettings:
             generator: Draws the rows that are held out, at least one.
         Raises:
             DataError: If there are too few rows.
+            RuleError: If the rules cannot be read; it shows the place.
         """
         count = len(rows.target)
         if count < FEWEST_ROWS:
@@ -62,5 +69,22 @@ class QuestionSettings:
             rows.taken(order[held:]),
             rows.taken(order[:held]),
             primitives=self._primitives,
+            rules=self._allowed(rows.variables),
             max_complexity=self._max_complexity,
         )
+
+    def _allowed(self, variables: Sequence[str]) -> ExpressionRules:
+        if self._rules is None:
+            return NoRules()
+        return compile_rules(self._rules, variables, self._primitives)
+
+
+def _text(rules: str) -> str:
+    """The text of rules, from a file if they name one."""
+    path = Path(rules)
+    if "\n" in rules or not path.is_file():
+        return rules
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"'{rules}' cannot be read as text in UTF-8: {error}") from error

@@ -73,7 +73,7 @@ class PlainSearch:
 
     def __init__(self, title: str, describe: Describe) -> None:
         self._title, self._describe = title, describe
-        self._last, self._phase, self._line = 0.0, "", ""
+        self._last, self._phase, self._line, self._shown = 0.0, "", "", ""
 
     def started(self, total_steps: int, step: int) -> None:
         """Say for how long the search may go on."""
@@ -85,18 +85,21 @@ class PlainSearch:
         """Say what has been found, if it is time."""
         if report.phase != self._phase and self._line:
             print(self._line, flush=True)
+            self._line = ""
         self._phase = report.phase
-        self._line = (
-            f"{self._title}: {report.seconds:.1f} s, {_state(report, model, self._describe)}"
-        )
+        state = _state(report, model, self._describe)
+        if state == self._shown:
+            return
+        self._line = f"{self._title}: {report.seconds:.1f} s, {state}"
         if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
             print(self._line, flush=True)
-            self._last, self._line = time.monotonic(), ""
+            self._last, self._line, self._shown = time.monotonic(), "", state
 
     def finished(self, interrupted: bool) -> None:
         """Say where it ended."""
         if self._line:
             print(self._line, flush=True)
+            self._line = ""
         if interrupted:
             print(f"{self._title}: interrupted", flush=True)
 

@@ -92,11 +92,14 @@ def test_rows_with_a_missing_cell_are_left_out_on_request(tmp_path: Path) -> Non
 
 
 def test_the_laws_hold_in_the_data_of_the_package() -> None:
-    assert {path.stem for path in DATA.glob("*.csv")} == {"kepler", "planck"}
+    assert {path.stem for path in DATA.glob("*.csv")} == {"boyle", "kepler", "planck"}
     table = read_table(find_file("kepler"))
     assert (table.variables, table.target, len(table.targets)) == (("a",), "T", 9)
     ratio = table.targets / table.inputs[:, 0] ** 1.5
     torch.testing.assert_close(ratio, torch.full_like(ratio, 365.25), rtol=1e-3, atol=0)
+    table = read_table(find_file("boyle"))
+    product = table.targets * table.inputs[:, 0]
+    torch.testing.assert_close(product, torch.full_like(product, 1408.0), rtol=0.01, atol=0)
     table = read_table(find_file("planck"))
     x, target = table.inputs[:, 0], table.targets
     law = Expression.parse("40*x**3/(exp(0.5*x) - 1)")

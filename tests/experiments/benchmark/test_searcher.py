@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from tiny_engine import TinyEngine
 
-from esr.equations import UnknownPrimitiveError
-from esr.errors import ConfigurationError, DataError, TrainingError
+from esr.equations import Expression, UnknownPrimitiveError
+from esr.errors import ConfigurationError, DataError, RuleError, TrainingError
 from esr.random import RandomStreams
 from esr.search import Rows
 from experiments.benchmark.searcher import SearchEstimator
@@ -38,6 +40,17 @@ def test_the_question_is_asked_as_the_user_says() -> None:
         QuestionSettings(primitives=["sinn"])
     with pytest.raises(ConfigurationError, match="held_out between 0 and 1"):
         QuestionSettings(held_out=1.0)
+
+
+def test_rules_are_text_or_a_file(tmp_path: Path) -> None:
+    text = "at most 0 V[*, 'sin']"
+    (tmp_path / "mine.rules").write_text(text)
+    for rules in (text, str(tmp_path / "mine.rules")):
+        question = QuestionSettings(rules=rules).ask(Rows.of(*rows(), ["x"]))
+        assert question.rules.allows(Expression.parse("cos(x)"))
+        assert not question.rules.allows(Expression.parse("1 + sin(x)"))
+    with pytest.raises(RuleError):
+        QuestionSettings(rules="at mots 0 V[*, 'sin']").ask(Rows.of(*rows(), ["x"]))
 
 
 def test_too_few_rows_and_nothing_found_are_said() -> None:
