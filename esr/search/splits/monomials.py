@@ -63,7 +63,7 @@ def monomial_nodes(exponents: Sequence[Fraction | float]) -> int:
     nodes = 0
     for exponent in exponents:
         if exponent != 0:
-            nodes += 1 + _power_nodes(abs(exponent))
+            nodes += 1 + _power_nodes(max(exponent, -exponent))
     if nodes == 0:
         return 0
     only_below = all(exponent <= 0 for exponent in exponents)

@@ -41,7 +41,9 @@ class Reduction:
     length: float = 0.0
 
     def join(self, part: Expression) -> Expression:
-        """An expression for y from one for p in the part's variables."""
+        """An expression for y from one for p in the part's variables; the offset alone for 0."""
+        if part == Constant(0.0):
+            return self.transform.undo(self.offset)
         joined = part.substitute(self.columns)
         if self.factor != Constant(1.0):
             joined = self.factor * joined

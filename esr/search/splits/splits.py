@@ -170,7 +170,8 @@ class _Search:
         yield from itertools.islice(both, most)
 
     def _answer(self, part: PartFront, clock: Clock) -> None:
-        """A constant, and anything else by the inner engine."""
+        """Nothing, a constant, and anything else by the inner engine."""
+        part.propose(Constant(0.0), "nothing", refit=False)
         part.propose(Constant(1.0), "constant")
         if part.exact is None:
             self._inner.search(part, clock, self._streams)

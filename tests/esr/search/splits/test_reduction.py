@@ -60,6 +60,9 @@ def test_rows_where_the_part_is_undefined_are_left_out(question: Question) -> No
 def test_plain_parts_are_joined_without_ado() -> None:
     reduction = Reduction({"u1": parse("x + y")}, Constant(1.0), Constant(0.0), AS_IS)
     assert reduction.join(parse("sin(u1)")) == parse("sin(x + y)")
+    assert Reduction({"u1": parse("x")}, parse("y"), parse("x*y")).join(Constant(0.0)) == parse(
+        "x*y"
+    )
 
 
 def test_transforms_serve_where_their_inverse_may_be_written() -> None:
