@@ -32,6 +32,7 @@ from experiments.console import progress_display, show_conclusion
 from experiments.front_searcher import FrontSearcher
 from experiments.gif import save_gif
 from experiments.launch import Launch, launched
+from experiments.picture import save_picture
 from experiments.record import write_result
 from experiments.search_display import search_display
 from experiments.starting_point import StartingPoint, starting_point, without_start
@@ -201,7 +202,7 @@ def _record(
         processes=place.launch.world,
     )
     for name, figure in conclusion.figures.items():
-        figure.savefig(place.folder / f"{name}.png", dpi=120)
+        save_picture(figure, place.folder / f"{name}.png")
     for name, animation in conclusion.animations.items():
         save_gif(animation, place.folder / f"{name}.gif")
     for file, text in conclusion.texts.items():

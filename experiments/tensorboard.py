@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from esr.equations import Expression
 from esr.models import BatchT, EnergyModel
 from esr.training import Report
+from experiments.picture import pixels_of
 from experiments.tasks.task import Conclusion
 
 __all__ = ["TensorBoardLog"]
@@ -72,7 +73,7 @@ class TensorBoardLog(Generic[BatchT]):
         for name, expression in conclusion.expressions.items():
             writer.add_text(f"equations/{name}", _found(expression), step)
         for name, figure in conclusion.figures.items():
-            writer.add_figure(name, figure, step, close=False)
+            writer.add_image(name, pixels_of(figure), step, dataformats="HWC")
         for name, frames in conclusion.frames.items():
             for moment, pixels in frames:
                 writer.add_image(f"frames/{name}", pixels, moment, dataformats="HWC")

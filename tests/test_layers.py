@@ -1,9 +1,12 @@
 """Imports only point down: the house as docs/architecture.md draws it, read from the source."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.xdist_group("layers")  # each file is read once
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,10 +67,15 @@ def layer_of(module: str) -> str:
     return max(matches, key=len)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -85,23 +93,27 @@ def sources() -> list[Path]:
     )
 
 
+FOLDERS = sorted({path.parent for path in sources()})
+
+
 def module_name(path: Path) -> str:
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     return name.removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_imports_point_down(path: Path) -> None:
-    here = layer_of(module_name(path))
-    for imported in imports_of(path):
-        top = imported.partition(".")[0]
-        if top in ONLY_IN_EXPERIMENTS:
-            assert here == "experiments", f"{here} imports {imported}"
-        assert here in ALLOWED_IN.get(top, {here}), f"{here} imports {imported}"
-        if top in ("esr", "baselines", "experiments"):
-            there = layer_of(imported)
-            assert LAYERS.index(there) <= LAYERS.index(here), f"{here} imports {imported}"
-            assert (here, there) not in FORBIDDEN
+@pytest.mark.parametrize("folder", FOLDERS, ids=module_name)
+def test_imports_point_down(folder: Path) -> None:
+    for path in folder.glob("*.py"):
+        here = layer_of(module_name(path))
+        for imported in imports_of(path):
+            top = imported.partition(".")[0]
+            if top in ONLY_IN_EXPERIMENTS:
+                assert here == "experiments", f"{path} imports {imported}"
+            assert here in ALLOWED_IN.get(top, {here}), f"{path} imports {imported}"
+            if top in ("esr", "baselines", "experiments"):
+                there = layer_of(imported)
+                assert LAYERS.index(there) <= LAYERS.index(here), f"{path} imports {imported}"
+                assert (here, there) not in FORBIDDEN, f"{path} imports {imported}"
 
 
 def test_esr_imports_no_baseline() -> None:
@@ -111,9 +123,10 @@ def test_esr_imports_no_baseline() -> None:
         ), path
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_module_has_one_subject(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400, "split at 400 lines"
-    assert ast.get_docstring(ast.parse(text)), "says in its docstring what it is for"
-    assert path.stem not in {"utils", "helpers", "misc", "common"}
+@pytest.mark.parametrize("folder", FOLDERS, ids=module_name)
+def test_modules_have_one_subject_each(folder: Path) -> None:
+    for path in folder.glob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 400, f"{path}: split at 400 lines"
+        assert ast.get_docstring(parsed(path)), f"{path}: says in its docstring what it is for"
+        assert path.stem not in {"utils", "helpers", "misc", "common"}, path

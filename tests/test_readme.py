@@ -10,6 +10,8 @@ import pytest
 from experiments.arguments import prepare_arguments
 from experiments.benchmark.arguments import make_plan
 
+pytestmark = pytest.mark.usefixtures("checked_once")
+
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

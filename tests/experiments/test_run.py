@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -54,18 +55,37 @@ def result(folder: Path) -> dict[str, object]:
     return content
 
 
+one_process = pytest.mark.xdist_group("a whole run")
+"""Of tests that share the run, so that it is made once."""
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder and the output of an uninterrupted run, with a reference."""
+    """The folder and the output of an uninterrupted run, with a reference.
+
+    Its folder as it lay on disk after the third save, which is what a kill at that moment would
+    have left, is copied to `killed` beside the outputs.
+    """
     place = tmp_path_factory.mktemp("whole")
-    status, printed = run(place, *WHOLE)
+    save, saved = Checkpoint.save, []
+
+    def save_and_copy(checkpoint: Checkpoint, state: dict[str, object]) -> None:
+        save(checkpoint, state)
+        saved.append(state)
+        if len(saved) == 3:
+            shutil.copytree(checkpoint.path.parent, place / "killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "save", save_and_copy)
+        status, printed = run(place, *WHOLE, "checkpoint_seconds=0")
     assert status is None
-    (folder,) = run_folders(place)
+    (folder,) = run_folders(place / "outputs")
     parts = folder.relative_to(place).parts
     assert parts[:4] == ("outputs", "kinematics", "eql_l05", "seed-0")
     return folder, printed
 
 
+@one_process
 def test_one_run_leaves_one_record(whole: tuple[Path, str]) -> None:
     folder, printed = whole
     record = result(folder)
@@ -159,7 +179,26 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> Path:
     raise AssertionError("no checkpoint appeared")
 
 
+@one_process
 def test_a_killed_run_resumes_to_the_same_figures(whole: tuple[Path, str], tmp_path: Path) -> None:
+    expected = result(whole[0])
+    place = next(parent for parent in whole[0].parents if (parent / "killed").exists())
+    folder = tmp_path / "killed"
+    shutil.copytree(place / "killed", folder)
+    assert (folder / "checkpoint.pt").exists()
+    assert not (folder / "result.json").exists()
+    status, _ = run(tmp_path, f"resume={folder}")
+    assert status is None
+    resumed = result(folder)
+    assert resumed["metrics"] == expected["metrics"]
+    assert resumed["expressions"] == expected["expressions"]
+
+
+@pytest.mark.slow
+@one_process
+def test_a_killed_process_resumes_to_the_same_figures(
+    whole: tuple[Path, str], tmp_path: Path
+) -> None:
     expected = result(whole[0])
     process = start(tmp_path, *WHOLE, "checkpoint_seconds=0")
     folder = wait_for_checkpoint(tmp_path, process)

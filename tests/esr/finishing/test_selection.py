@@ -31,7 +31,7 @@ def finished(readings: list[Expression], law: str, seed: int) -> Expression:
     return finish_readings(readings, data, data).best.expression
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 @pytest.mark.parametrize(
     "law",
     [

@@ -27,6 +27,10 @@ def as_traced(graph: GraphModule, examples: Sequence[Tensor]) -> GraphModule:
     return graph
 
 
+STEPS = [*((name, None) for name in OPTIMIZERS), ("adam", as_traced)]
+"""The plain step of each optimizer, and the compiled one of one."""
+
+
 def trained(
     schedule: dict[str, Phase] = SCHEDULE, model: Bowl | None = None, **settings: object
 ) -> Tensor:
@@ -40,8 +44,7 @@ def assert_same(one: Tensor, other: Tensor) -> None:
     torch.testing.assert_close(one, other, rtol=0, atol=1e-12)  # rounding of 50 steps
 
 
-@pytest.mark.parametrize("compiler", [None, as_traced])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(("name", "compiler"), STEPS)
 def test_a_replica_trains_as_it_would_alone(name: str, compiler: object) -> None:
     settings = {"optimizer": OPTIMIZERS[name], "compiler": compiler}
     rates, scales, clips = (1.0, 0.3, 2.5), (1.0, 0.0, 2.0), (1.0, 0.05, 0.5)
@@ -59,8 +62,7 @@ def test_all_replicas_may_be_clipped_harder() -> None:
     assert torch.equal(trained(portfolio=Portfolio(clip_norm=(0.1,))), trained(clip_norm=0.5))
 
 
-@pytest.mark.parametrize("compiler", [None, as_traced])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(("name", "compiler"), STEPS)
 def test_pace_two_is_a_schedule_of_half_the_steps(name: str, compiler: object) -> None:
     half = {"first": Phase(10, 1e-2, 0.5), "second": Phase(15, (1e-2, 1e-3), (0, 1), prune=0.1)}
     settings = {"optimizer": OPTIMIZERS[name], "compiler": compiler}
@@ -95,8 +97,7 @@ def test_a_phase_shorter_than_the_pace_is_not_skipped() -> None:
     assert model.prunings == [(3, None)]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("compiler", [None, as_traced])
+@pytest.mark.parametrize(("name", "compiler"), STEPS)
 def test_a_portfolio_of_ones_changes_nothing(name: str, compiler: object) -> None:
     settings = {"optimizer": OPTIMIZERS[name], "compiler": compiler}
     assert torch.equal(trained(portfolio=Portfolio(), **settings), trained(**settings))

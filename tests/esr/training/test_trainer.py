@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_the_work_and_resuming_gives_the_same_result(tmp_path: Path
         assert torch.equal(fresh.point.place, expected)
 
 
-@pytest.mark.parametrize("step", [1, 33, 34, 40, 77])
+@pytest.mark.parametrize("step", [1, 33, 34, 77])
 def test_a_killed_run_resumes_to_the_same_result(step: int, tmp_path: Path) -> None:
     def killed() -> None:
         raise MemoryError("killed")

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -85,7 +86,20 @@ def test_what_predicts_wrongly_is_not_recovered(
     assert float(str(line["mse_test"])) > 0
 
 
-def test_processes_that_hang_or_crash_leave_their_lines(tmp_path: Path) -> None:
+def test_a_process_of_its_own_leaves_its_line(tmp_path: Path) -> None:
+    program.main(words(tmp_path, "estimators=right", "problems=double", "workers=2"))
+    (line,) = lines(tmp_path)
+    assert (line["status"], line["recovered"]) == ("finished", True)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_processes_that_hang_or_crash_leave_their_lines(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forked from this one, processes need not import anything, which takes most of the time."""
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
     given = ["estimators=right,sleeping,aborting", "problems=double", "workers=3"]
     program.main(words(tmp_path, *given, "seconds=0.5", "grace=0.5"))
     found = {str(line["estimator"]): line for line in lines(tmp_path)}

@@ -29,7 +29,7 @@ def every_state(network: HopfieldNetwork) -> Tensor:
     return torch.tensor(list(itertools.product(range(grid.symbols), repeat=grid.slots)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), grouped=st.booleans(), highest=st.integers(1, 4))
 def test_annealed_ground_state_is_the_brute_force_minimum(
     seed: int, grouped: bool, highest: int
@@ -43,7 +43,7 @@ def test_annealed_ground_state_is_the_brute_force_minimum(
     torch.testing.assert_close(solution.energy[solution.best], lowest, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), grouped=st.booleans())
 def test_conditionals_are_differences_of_energy(seed: int, grouped: bool) -> None:
     grid = random_grid(seed, grouped)
