@@ -27,22 +27,28 @@ class Discovery:
 class Discoveries:
     """The front of a search, and the history of what entered it.
 
+    The search begins when this is made, or when `begin` says so.
+
     Arguments:
         question: What is asked.
-        told: Hears of each discovery as it is made.
-        before: Seconds that the search has taken already, in another process.
     """
 
-    def __init__(
-        self,
-        question: Question,
-        told: Callable[[Discovery], object] | None = None,
-        before: float = 0.0,
-    ) -> None:
+    def __init__(self, question: Question) -> None:
         self.history: list[Discovery] = []
         self.front = SearchFront(question, self._hear)
-        self._told, self._before = told, before
-        self._clock, self._counted = Clock(), dict[str, int]()
+        self._counted: dict[str, int] = {}
+        self.begin()
+
+    def begin(
+        self, told: Callable[[Discovery], object] | None = None, before: float = 0.0
+    ) -> None:
+        """Let time run from now.
+
+        Arguments:
+            told: Hears of each discovery as it is made.
+            before: Seconds that the search has taken already, in another process.
+        """
+        self._told, self._before, self._clock = told, before, Clock()
 
     @property
     def seconds(self) -> float:

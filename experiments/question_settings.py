@@ -9,9 +9,10 @@ from esr.equations import STANDARD, PrimitiveSet
 from esr.errors import ConfigurationError, DataError
 from esr.search import Question, Rows
 
-__all__ = ["QuestionSettings"]
+__all__ = ["FEWEST_ROWS", "QuestionSettings"]
 
-_FEWEST = 4
+FEWEST_ROWS = 4
+"""Rows that a search can do with: some to fit, one to judge."""
 
 
 class QuestionSettings:
@@ -52,8 +53,8 @@ class QuestionSettings:
             DataError: If there are too few rows.
         """
         count = len(rows.target)
-        if count < _FEWEST:
-            raise DataError(f"a search needs at least {_FEWEST} rows, but there are {count}")
+        if count < FEWEST_ROWS:
+            raise DataError(f"a search needs at least {FEWEST_ROWS} rows, but there are {count}")
         device = None if generator is None else generator.device
         order = torch.randperm(count, generator=generator, device=device).to(rows.target.device)
         held = min(max(1, round(self._held_out * count)), count - 1)

@@ -29,9 +29,11 @@ from esr.random import RandomStreams
 from esr.training import Callback, Checkpoint, DataParallel, Trainer, TrainingResult
 from experiments.arguments import CONFIGS, UsageError, prepare_arguments
 from experiments.console import progress_display, show_conclusion
+from experiments.front_searcher import FrontSearcher
 from experiments.gif import save_gif
 from experiments.launch import Launch, launched
 from experiments.record import write_result
+from experiments.search_display import search_display
 from experiments.starting_point import StartingPoint, starting_point, without_start
 from experiments.tasks.task import Checking, Conclusion, Contender, ModelFactory, Task
 from experiments.tensorboard import TensorBoardLog
@@ -87,7 +89,9 @@ def run(config: DictConfig, launch: Launch) -> bool:
         for name in ("model", "reference") if config.get("reference") else ("model",):
             with _fitting(place, name):
                 task.check(_factory(config, name))
-    trainer: Trainer = instantiate(config.trainer, _convert_="all")(phases=task.phases)
+    trainer: Trainer | FrontSearcher = instantiate(config.trainer, _convert_="all")(
+        phases=task.phases
+    )
     launch.divide(task)
     task.prepare(streams, place.device)
     beside = bool(config.get("reference")) and place.model != place.reference
@@ -96,7 +100,9 @@ def run(config: DictConfig, launch: Launch) -> bool:
             task.build(_factory(config, "reference"), 1, RandomStreams(config.seed, place.device))
     launch.announce(place.folder)
     log = TensorBoardLog(place.folder, task.describe)
-    display = progress_display(place.console, place.title)
+    display: Callback[object] = progress_display(place.console, place.title)
+    if isinstance(trainer, FrontSearcher):
+        display = search_display(place.console, place.title, task.describe)
     listeners: list[Callback[object]] = [display, log, *task.callbacks]
     reference = None
     with launch.group(place.device) as processes:
@@ -125,7 +131,7 @@ def run(config: DictConfig, launch: Launch) -> bool:
 def _train(
     config: DictConfig,
     task: Task[object],
-    trainer: Trainer,
+    trainer: Trainer | FrontSearcher,
     place: Place,
     processes: DataParallel | None,
     name: str,

@@ -15,7 +15,7 @@ from esr.hopfield.dynamics.state_model import NetworkState
 from esr.hopfield.network import HopfieldNetwork
 from esr.models import EnergyModel
 from esr.random import RandomStreams
-from esr.training import Callback, Checkpoint, Phase, Report, TrainingResult
+from esr.training import Callback, Checkpoint, DataParallel, Phase, Report, TrainingResult
 from esr.training.interruption import Interruption
 
 __all__ = ["Goal", "Search", "Searcher"]
@@ -99,6 +99,7 @@ class Searcher:
         validate: object = None,
         callbacks: Sequence[Callback[object]] = (),
         checkpoint: Checkpoint | None = None,
+        processes: DataParallel | None = None,
     ) -> TrainingResult:
         """Search, from states drawn among those the hard rules allow.
 
@@ -109,6 +110,7 @@ class Searcher:
             validate: Not used: replicas are compared by their energy.
             callbacks: Hear of progress whenever the search is watched.
             checkpoint: Not used.
+            processes: Not used: a search has no batches to divide.
         Raises:
             ConfigurationError: If the model is not the state of a network.
         """

@@ -19,13 +19,14 @@ _ONE_MINUS = Operation(SUB, number=1.0, number_first=True)
 _PRODUCT, _QUOTIENT = Operation(MUL), Operation(DIV)
 _SUM, _DIFFERENCE = Operation(ADD), Operation(SUB)
 _CORE = ("sin", "cos", "exp", "tanh", "log")
-_USUAL = (*_CORE, "asin", "acos", "atan", "tan", "gaussian", "sinh", "cosh")
+_USUAL = (*_CORE, "cosh", "sinh", "asin", "acos", "atan", "tan", "gaussian")
 """Functions to try first, and those to try next."""
 _FEW = 2
 """Up to so many variables numbers inside functions are tried on a fine grid."""
 _FINE = (0.25, 0.4, 0.5, 0.63, 0.8, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.3, 8.0, 10.0)
 _COARSE = (0.5, 2.0)
 _TURNS = (math.pi, 2 * math.pi, math.pi / 2, 4 * math.pi)
+_WHOLE = (2.0, -2.0, 3.0, -3.0)
 _SHIFTS = (-2.0, -1.5, -0.5, 0.25, 0.5, 1.5, 2.0, 3.0, 5.0)
 
 
@@ -72,51 +73,57 @@ def recipes(primitives: PrimitiveSet, variables: int) -> list[Recipe]:
         _functions(primitives, _USUAL if few else _CORE),
         _FINE + _TURNS if few else _COARSE + _TURNS[:2],
     )
-    halves = _with_factors(_functions(primitives, _CORE), _COARSE[:1])
+    doubled = _with_factors(_functions(primitives, _CORE), _COARSE)
     root = (Operation(SQRT),) if SQRT.name in primitives else ()
-    shifts = [Operation(ADD, number=c) for c in _SHIFTS] if few else []
+    shifts = [Operation(ADD, number=c) for c in (_SHIFTS if few else _WHOLE)]
     powers = tuple(Operation(p) for p in primitives.values() if _is_binary(p))
-    monomials, made = ("terms", "ratios", "laurent"), ("products", "mixed")
+    v, monomials, made = ("variables",), ("terms", "ratios", "laurent"), ("products", "mixed")
     both, signed = (_PRODUCT, _QUOTIENT), (_SUM, _DIFFERENCE)
     one_off = (_PLUS_ONE, _ONE_MINUS)
-    v = ("variables",)
     every_recipe = [
         Recipe("terms", (_SQUARE,), v),
         Recipe("terms", (_PRODUCT,), v, v),
-        Recipe("waves", usual, v, share=2),
+        *[Recipe("waves", (operation,), v) for operation in usual],
         Recipe("ratios", (_INVERSE,), v),
         Recipe("ratios", (_QUOTIENT,), v, v, disjoint=True),
-        Recipe("laurent", (_SQUARE,), ("ratios",)),
-        Recipe("ratios", both, ("terms", "ratios"), v, 3, disjoint=True),
-        Recipe("ratios", both, ("ratios",), v, 3, disjoint=True),
-        Recipe("ratios", both, ("ratios",), v, 3, disjoint=True),
+        Recipe("differences", signed, v, v),
+        *[Recipe("waves", (operation,), ("terms", "differences"), share=2) for operation in core],
+        Recipe("waves", powers, v, v),
+        Recipe("waves", core, ("ratios",), share=4),
+        Recipe("roots", root, ("terms",)),
+        Recipe("shifted", one_off, ("terms", "ratios"), share=2),
+        Recipe("waves", grid, v, share=6),
+        Recipe("ratios", both, ("terms", "ratios"), v, 6, disjoint=True),
+        Recipe("ratios", both, ("ratios",), v, 6, disjoint=True),
+        Recipe("ratios", both, ("ratios",), v, 6, disjoint=True),
+        Recipe("laurent", (_SQUARE,), ("ratios",), share=2),
         Recipe("laurent", (_CUBE,), v),
         Recipe("laurent", both, ("terms", "laurent", "ratios"), v, 2),
-        Recipe("roots", root, monomials, share=2),
-        Recipe("sums", signed, ("terms",), ("terms",), 3),
-        Recipe("waves", powers, v, v),
-        Recipe("waves", usual, ("terms",), share=3),
-        Recipe("waves", grid, v, share=5),
+        Recipe("roots", root, ("ratios", "laurent"), share=2),
+        Recipe("sums", signed, ("terms",), ("terms",), 4),
         Recipe("shifted", (*one_off, *shifts), monomials, share=4),
-        Recipe("squares", (_SQUARE,), ("sums",)),
+        Recipe("squares", (_SQUARE,), ("differences", "sums")),
         Recipe("distances", (_SUM,), ("squares",), ("squares",)),
-        Recipe("compounds", (_PRODUCT,), ("sums",), v, 2),
-        Recipe("compounds", (_QUOTIENT,), ("variables", "terms"), ("sums",), 2),
+        Recipe("compounds", (_PRODUCT,), ("differences", "sums"), v, 2),
+        Recipe("compounds", (_QUOTIENT,), ("variables", "terms"), ("differences", "sums"), 2),
         Recipe("compounds", (_INVERSE, *root), ("shifted", "sums", "distances"), share=2),
-        Recipe("waves", core, ("ratios",), share=8),
-        Recipe("waves", usual, ("sums", "shifted"), share=4),
-        Recipe("waves", halves, ("terms", "compounds"), share=4),
         Recipe("moved", one_off, ("waves",), share=6),
         Recipe("moved", (_SQUARE, _INVERSE), ("waves",), share=3),
+        Recipe("waves", core, ("ratios",), share=6),
+        Recipe("waves", usual, ("differences", "sums", "shifted"), share=4),
+        Recipe("waves", doubled, ("terms", "compounds"), share=4),
+        Recipe("waves", doubled, ("ratios",), share=4, since=1),
+        Recipe("moved", one_off, ("waves",), share=4),
         Recipe("waves", every, ("variables", "terms"), share=3, since=1),
         Recipe("waves", grid, ("terms", "shifted"), share=4, since=1),
-        Recipe("products", (_PRODUCT,), ("waves",), v, 3, since=1),
+        Recipe("products", (_PRODUCT,), ("waves", "moved"), v, 4, since=1),
         Recipe("products", (_PRODUCT,), ("waves",), ("terms", "roots"), 5, since=1),
         Recipe("products", (_PRODUCT,), ("waves",), ("waves",), 5, since=1),
-        Recipe("products", both, ("waves",), ("moved", "sums"), 4, since=1),
+        Recipe("products", both, ("waves",), ("moved", "differences", "sums"), 4, since=1),
         Recipe("products", (_QUOTIENT,), ("waves",), v, 2, since=1),
         Recipe("mixed", signed, ("waves",), ("waves",), 4, since=1),
         Recipe("mixed", signed, ("waves",), ("variables", "terms"), 4, since=1),
+        Recipe("moved", one_off, ("waves", "products"), share=4, since=1),
         Recipe("deep", root, ("moved", *made), share=2, since=1),
         Recipe("deep", core, ("moved", *made), share=5, since=1),
         Recipe("deep", both, (*made, "compounds"), ("variables", "waves"), 5, since=2),

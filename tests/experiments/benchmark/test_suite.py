@@ -85,7 +85,15 @@ def test_an_unknown_problem_and_an_infinite_truth_are_named() -> None:
         problem.draw(RandomStreams(0))
 
 
-@pytest.mark.parametrize("path", sorted((CONFIGS / "suite").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, marks=[pytest.mark.slow] if path.stem == "strogatz" else [], id=path.stem
+        )
+        for path in sorted((CONFIGS / "suite").glob("*.yaml"))
+    ],
+)
 def test_every_suite_of_ours_gives_finite_rows(path: object) -> None:
     suite = instantiate(OmegaConf.load(str(path)), _convert_="all")
     for problem in suite.select([]):

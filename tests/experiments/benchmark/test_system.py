@@ -57,14 +57,14 @@ def test_the_rows_are_those_of_the_published_data() -> None:
 
 
 def test_each_rate_is_a_problem_and_noise_touches_only_training_targets() -> None:
-    suite = SystemSuite({"line": LINE}, steps=400, step=0.01)  # type: ignore[dict-item]
+    suite = SystemSuite({"line": LINE}, steps=100, step=0.01)  # type: ignore[dict-item]
     first, second = suite.select([])
     assert [(p.name, p.expression) for p in (first, second)] == [("line1", "2"), ("line2", "x")]
     clean, noisy = (second.draw(RandomStreams(1), noise) for noise in (0.0, 0.1))
     assert torch.equal(clean[0].inputs, noisy[0].inputs)
     assert torch.equal(clean[1].targets, noisy[1].targets)
     ratio = (noisy[0].targets - clean[0].targets).std() / clean[0].targets.std()
-    assert ratio.item() == pytest.approx(0.1, rel=0.15)  # 600 rows: 3% expected
+    assert ratio.item() == pytest.approx(0.1, rel=0.3)  # 150 rows: 6% expected
     assert second.settings()["starts"] == [[0.0, 1.0], [1.0, 0.0]]
 
 

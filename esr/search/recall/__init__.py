@@ -1,0 +1,5 @@
+"""Recall of stored programs, alone and in pairs, that explain a target beside a basis."""
+
+from esr.search.recall.recall import Recall, Round
+
+__all__ = ["Recall", "Round"]
