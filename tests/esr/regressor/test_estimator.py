@@ -244,9 +244,13 @@ def test_progress_is_told_on_the_error_stream(
 def test_processes_find_what_one_finds(inputs: Numbers) -> None:
     targets = np.stack((inputs[:, 0], 2 * inputs[:, 1] + 1), 1)
     alone, together = (
-        SymbolicRegressor(Plane(), n_jobs=jobs, random_state=0).fit(inputs, targets)
+        SymbolicRegressor(Plane(), n_jobs=jobs, random_state=0, max_seconds=600).fit(
+            inputs, targets
+        )
         for jobs in (None, 2)
     )
     assert alone.tables_ == together.tables_
-    starts = SymbolicRegressor(Drawn(), n_jobs=2, random_state=0).fit(inputs, inputs[:, 0])
+    starts = SymbolicRegressor(Drawn(), n_jobs=2, random_state=0, max_seconds=600).fit(
+        inputs, inputs[:, 0]
+    )
     assert len(starts.equations_) >= 1
