@@ -1,0 +1,109 @@
+"""What one slot of each program should be worth, so that the root meets the target."""
+
+import torch
+from torch import Tensor
+
+from esr.loss_bias import SlotTargets
+from esr.search.chains.descent import Descent, Edges, partial
+from esr.search.chains.energy import Energy, Fits
+from esr.search.chains.heap import Programs
+from esr.search.chains.inverses import wanted_argument
+from esr.search.chains.tape import Tape
+
+__all__ = ["aims"]
+
+_LINEAR = "add", "sub", "mul"
+"""Functions whose slope does not depend on the argument that is looked for."""
+_LONGEST = 1e3
+"""Longest step of a linearised target, relative to the present value."""
+
+
+def aims(
+    tape: Tape,
+    values: Tensor,
+    programs: Programs,
+    slots: Tensor,
+    fits: Fits,
+    groups: Tensor,
+    energy: Energy,
+) -> SlotTargets:
+    r"""The weighted squared error of the root as a quadratic function of one slot's values.
+
+    From the root down the target is inverted, exactly where a function has an inverse:
+    :math:`t_c = f^{-1}(t_p)`, with weights :math:`w_c = w_p\, (\partial f / \partial c)^2` taken
+    there, so that neither depends on what stands in the slot now. Elsewhere the function is
+    taken as linear: :math:`t_c = v_c + (t_p - v_p) / (\partial f/\partial c)`.
+
+    Arguments:
+        tape: Of the programs.
+        values: What the tape gave, `(n, N)`.
+        programs: B trees.
+        slots: One slot of each that is not empty, `(B,)`.
+        fits: The programs' frames.
+        groups: Which target each aims at, `(B,)`.
+        energy: Targets and weights.
+    Returns:
+        Shapes `(B, N)` and `(B,)`, in units of the target's variance; samples for which nothing
+        is wanted have weight 0.
+    """
+    count, heap = len(programs), tape.heap
+    marked = torch.zeros_like(programs.symbols, dtype=torch.bool)
+    marked.scatter_(1, slots[:, None], True)
+    descent = Descent(tape, marked)
+    factors = tape.factors(programs.gains)
+    root = slots == 0  # there the frame is open
+    scale = torch.where(root, 1.0, fits.scale).to(values)
+    shift = torch.where(root, 0.0, fits.shift).to(values)
+    targets = values.new_empty(len(descent.places), values.shape[1])
+    slopes = torch.empty_like(targets)
+    targets[:count] = (energy.targets[groups] - shift[:, None]) / scale[:, None]
+    slopes[:count] = scale[:, None]
+    for level in descent.levels():
+        factor = factors[level.rows]
+        wanted = targets.index_select(0, level.upward).div_(factor)
+        value = values.index_select(0, level.rows).div_(factor)
+        pair = [values.index_select(0, part[level.rows]) for part in (tape.first, tape.second)]
+        torch.mul(slopes.index_select(0, level.upward), factor, out=slopes[level.edges])
+        for edges in level.groups:
+            arguments = [part[edges.span] for part in pair[: edges.function.arity]]
+            found = _below(edges, wanted[edges.span], value[edges.span], arguments)
+            targets[level.edges][edges.span] = found[0]
+            slopes[level.edges][edges.span] *= found[1]
+    places = torch.arange(count, device=slots.device) * heap.slots + slots
+    edge = descent.edge[places]
+    weights = energy.weights / energy.spreads[groups][:, None]
+    slopes, targets = slopes[edge], targets[edge]
+    moved = slopes * targets
+    sound = moved.isfinite() & slopes.isfinite() & (slopes.abs() < 1e6)
+    slopes, moved = torch.where(sound, slopes, 0), torch.where(sound, moved, 0)
+    weighted = weights * slopes
+    return SlotTargets(weighted * slopes, weighted * moved, (weights * moved * moved).sum(1))
+
+
+def _below(
+    edges: Edges, wanted: Tensor, value: Tensor, arguments: list[Tensor]
+) -> tuple[Tensor, Tensor | float]:
+    """What an argument should be, and the function's slope there.
+
+    Arguments:
+        edges: The function and the argument.
+        wanted: What the function should be, `(k, N)`.
+        value: What it is, `(k, N)`.
+        arguments: Of the function, each `(k, N)`.
+    """
+    function, side = edges.function, edges.side
+    present = arguments[side]
+    other = arguments[1 - side] if function.arity == 2 else None
+    inverse = wanted_argument(function.name, side, wanted, other, present)
+    if inverse is not None and function.name in _LINEAR:
+        return inverse, partial(function, side, value, arguments)
+    slope = partial(function, side, value, arguments)
+    reach = _LONGEST * (1 + present.abs())
+    linear = present + ((wanted - value) / slope).clamp(min=-reach, max=reach)
+    if inverse is None:
+        return linear, slope
+    found = inverse.isfinite()
+    target = torch.where(found, inverse, linear)
+    arguments[side] = target
+    there = partial(function, side, torch.where(found, wanted, value), arguments)
+    return target, torch.where(found, there, slope)
