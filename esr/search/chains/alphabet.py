@@ -60,9 +60,7 @@ class Alphabet:
         self.device = device
         self.arities = self._per_symbol([-1], 0, [f.arity for f in self.functions])
         """Arguments of each symbol, -1 of the empty one, `(S,)`."""
-        self.costs = self._per_symbol(
-            [0], 1, [1 + _EXTRA.get(f.name, 0) for f in self.functions]
-        )
+        self.costs = self._per_symbol([0], 1, [1 + _EXTRA.get(f.name, 0) for f in self.functions])
         """Nodes that each symbol takes in an expression, `(S,)`."""
 
     def _per_symbol(self, empty: list[int], leaf: int, functions: list[int]) -> Tensor:

@@ -55,7 +55,11 @@ class _Search:
         qq = Question(rows, q.validation, q.primitives, q.rules, q.max_complexity, q.precision)
         self.alphabet = Alphabet(q.primitives, q.variables, dev)
         self.heap = Heap(settings.depth, dev)
-        self.tr = transforms(rows.target, q.primitives) if parts.transforms else transforms(rows.target, q.primitives)[:1]
+        self.tr = (
+            transforms(rows.target, q.primitives)
+            if parts.transforms
+            else transforms(rows.target, q.primitives)[:1]
+        )
         targets = torch.stack([t.forward(rows.target) for t in self.tr])
         node = min(max(math.log(20) / n, 0.01), 0.05)
         mean = targets.abs().mean(1)
@@ -69,11 +73,24 @@ class _Search:
         self.mut = Mutations(self.alphabet, self.heap, self.pot, self.draws)
         self.refit = ConstantRefit(self.alphabet, self.heap, self.energy, self.table, steps=2)
         self.polish = ConstantRefit(self.alphabet, self.heap, self.energy, self.table, steps=5)
-        self.rec = RecallMoves(self.alphabet, self.heap, self.energy, self.table, self.patterns, self.draws, curvature=parts.curvature)
-        L, K = settings.ladders or max(4, min(40, 50000 // (len(rows.target) * settings.rungs))), settings.rungs
+        self.rec = RecallMoves(
+            self.alphabet,
+            self.heap,
+            self.energy,
+            self.table,
+            self.patterns,
+            self.draws,
+            curvature=parts.curvature,
+        )
+        L, K = (
+            settings.ladders or max(4, min(40, 50000 // (len(rows.target) * settings.rungs))),
+            settings.rungs,
+        )
         self.L = L
         self.R = L * K
-        ladder = settings.coldest * (settings.hottest / settings.coldest) ** (torch.arange(K, dtype=torch.float64, device=dev) / (K - 1))
+        ladder = settings.coldest * (settings.hottest / settings.coldest) ** (
+            torch.arange(K, dtype=torch.float64, device=dev) / (K - 1)
+        )
         self.temps = ladder.repeat(L)
         G = len(self.tr)
         g = [0 if l % 2 == 0 or G == 1 else 1 + (l // 2) % (G - 1) for l in range(L)]
@@ -114,12 +131,18 @@ class _Search:
         def add(o, p, r=None):
             owners.append(o)
             progs.append(p)
-            ratio.append(torch.zeros(len(o), dtype=torch.float64, device=o.device) if r is None else r.double())
+            ratio.append(
+                torch.zeros(len(o), dtype=torch.float64, device=o.device)
+                if r is None
+                else r.double()
+            )
 
         sound = self.f.energy.isfinite()
         if parts.retrieval and self.it % 3 == 0:
             o = allr[sound]
-            src, pr = self.rec.propose(self.p.at(o), self.f.at(o), self.groups[o], self.temps[o], 2)
+            src, pr = self.rec.propose(
+                self.p.at(o), self.f.at(o), self.groups[o], self.temps[o], 2
+            )
             add(o[src], pr)
             t = self.tick("recall", t)
             if parts.pairs and self.it % 6 == 0:
@@ -162,14 +185,20 @@ class _Search:
         fits = self.evaluated(prog, self.groups[owner])
         t = self.tick("eval", t)
         noise = -(-draws.uniform(len(owner)).clamp(min=1e-300).log()).log()
-        score = torch.where(fits.energy.isfinite(), noise * self.temps[owner] - fits.energy, -math.inf)
-        best = torch.full((R,), -math.inf, dtype=score.dtype, device=score.device).scatter_reduce(0, owner, score, "amax")
+        score = torch.where(
+            fits.energy.isfinite(), noise * self.temps[owner] - fits.energy, -math.inf
+        )
+        best = torch.full((R,), -math.inf, dtype=score.dtype, device=score.device).scatter_reduce(
+            0, owner, score, "amax"
+        )
         chosen = ((score == best[owner]) & score.isfinite()).nonzero()[:, 0]
         owner, prog, fits, ratio = owner[chosen], prog.at(chosen), fits.at(chosen), ratio[chosen]
         if parts.refit:
             prom = (fits.energy < self.f.energy[owner] + MARGIN).nonzero()[:, 0]
             if len(prom):
-                p2, f2 = self.refit.refitted(prog.at(prom), fits.at(prom), self.groups[owner[prom]])
+                p2, f2 = self.refit.refitted(
+                    prog.at(prom), fits.at(prom), self.groups[owner[prom]]
+                )
                 prog.put_(prom, p2)
                 fits.put_(prom, f2)
         t = self.tick("refit", t)
@@ -195,11 +224,13 @@ class _Search:
     def grow(self):
         K = self.settings.rungs
         seen = len(self.memory)
-        cold = [l * K + int(self.f.energy[l * K:(l + 1) * K].argmin()) for l in range(self.L)]
+        cold = [l * K + int(self.f.energy[l * K : (l + 1) * K].argmin()) for l in range(self.L)]
         for r in cold:
             if len(self.memory) - seen > 12:
                 break
-            ex = self.alphabet.expression(self.p.symbols[r].tolist(), self.p.gains[r].double().tolist())
+            ex = self.alphabet.expression(
+                self.p.symbols[r].tolist(), self.p.gains[r].double().tolist()
+            )
             for n in postorder(ex):
                 if 4 <= n.complexity <= 15:
                     self.memory.write(n)
@@ -250,15 +281,31 @@ class _Search:
             if not math.isfinite(err[i]):
                 continue
             s, g = sizes[i], gr[i]
-            lim = min((v[0] for (gg, k), v in self.best_by_size.items() if gg == g and k <= s), default=math.inf)
+            lim = min(
+                (v[0] for (gg, k), v in self.best_by_size.items() if gg == g and k <= s),
+                default=math.inf,
+            )
             if err[i] < 0.95 * lim:
-                self.best_by_size = {k: v for k, v in self.best_by_size.items() if not (k[0] == g and k[1] >= s and v[0] >= err[i])}
-                self.best_by_size[g, s] = (err[i], prog.symbols[i].tolist(), prog.gains[i].double().tolist(), float(fits.scale[i]), float(fits.shift[i]))
+                self.best_by_size = {
+                    k: v
+                    for k, v in self.best_by_size.items()
+                    if not (k[0] == g and k[1] >= s and v[0] >= err[i])
+                }
+                self.best_by_size[g, s] = (
+                    err[i],
+                    prog.symbols[i].tolist(),
+                    prog.gains[i].double().tolist(),
+                    float(fits.scale[i]),
+                    float(fits.shift[i]),
+                )
         hot = {k: v for k, v in self.best_by_size.items() if (k, v[0]) not in self.seen}
         exact = [k for k, v in hot.items() if v[0] < 1e-9]
         if not exact and self.it % 5:
             return
-        for k in exact or sorted(hot, key=lambda k: hot[k][0] * math.exp(2 * self.energy.node * k[1]))[:2]:
+        for k in (
+            exact
+            or sorted(hot, key=lambda k: hot[k][0] * math.exp(2 * self.energy.node * k[1]))[:2]
+        ):
             e, sy, ga, a, b = hot[k]
             self.seen.add((k, e))
             ex = self.alphabet.expression(sy, ga)

@@ -73,9 +73,7 @@ class Energy:
         node: :math:`\lambda`, at least 0.
     """
 
-    def __init__(
-        self, alphabet: Alphabet, targets: Tensor, weights: Tensor, node: float
-    ) -> None:
+    def __init__(self, alphabet: Alphabet, targets: Tensor, weights: Tensor, node: float) -> None:
         self.alphabet, self.targets, self.node = alphabet, targets, node
         weights = weights.double() / weights.double().sum()
         self._weights, self._means = weights, targets.double() @ weights
@@ -122,10 +120,10 @@ class Energy:
         square = scales.square() * (within + average.square())[:, None] + spread[:, None]
         rounding = max(rounding, torch.finfo(errors.dtype).eps)
         errors = (errors.clamp(min=0) + rounding * square) / spread[:, None]
-        energies = 0.5 * errors.log() + self.node * (sizes[:, None] + sizes.new_tensor(_FORM_NODES))
+        energies = 0.5 * errors.log() + self.node * (
+            sizes[:, None] + sizes.new_tensor(_FORM_NODES)
+        )
         useless = ~errors.isfinite() | (scales == 0) | ~scales.isfinite() | ~shifts.isfinite()
         energies = energies.masked_fill(useless, math.inf)
         best = energies.argmin(1, keepdim=True)
-        return Fits(
-            *(every.gather(1, best)[:, 0] for every in (energies, scales, shifts, errors))
-        )
+        return Fits(*(every.gather(1, best)[:, 0] for every in (energies, scales, shifts, errors)))

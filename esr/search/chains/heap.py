@@ -92,9 +92,7 @@ class Heap:
         gains = torch.nn.functional.pad(programs.gains.masked_fill(inside, 1), (0, 1), value=1.0)
         symbols = symbols.scatter(1, places, parts.symbols)
         gains = gains.scatter(1, places, parts.gains)
-        return Programs(
-            symbols[:, : self.slots].contiguous(), gains[:, : self.slots].contiguous()
-        )
+        return Programs(symbols[:, : self.slots].contiguous(), gains[:, : self.slots].contiguous())
 
     def reaches(self, symbols: Tensor) -> Tensor:
         """Levels of the subtree at each slot of trees `(B, M)`, 0 where it is empty."""
@@ -110,7 +108,5 @@ class Heap:
         mask = mask.clone()
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
-            mask[:, (first - 1) // 2 : first] |= (
-                mask[:, first:last].unflatten(1, (-1, 2)).any(2)
-            )
+            mask[:, (first - 1) // 2 : first] |= mask[:, first:last].unflatten(1, (-1, 2)).any(2)
         return mask

@@ -104,6 +104,8 @@ class Mutations:
         """Drawn symbols with gains: of numbers, and of a few others."""
         draws, shape = self._draws, symbols.shape
         number = symbols == self._alphabet.number
-        free = (symbols > 0) & ((draws.uniform(*shape) < _SCALED) | (number & (draws.uniform(*shape) < 0.5)))
+        free = (symbols > 0) & (
+            (draws.uniform(*shape) < _SCALED) | (number & (draws.uniform(*shape) < 0.5))
+        )
         drawn = (draws.normal(*shape)).exp() * torch.where(draws.uniform(*shape) < 0.3, -1.0, 1.0)
         return Programs(symbols, torch.where(free, drawn, 1.0).to(like))

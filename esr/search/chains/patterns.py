@@ -20,9 +20,7 @@ class Patterns:
         dtype: Of the behaviours.
     """
 
-    def __init__(
-        self, memory: Memory, alphabet: Alphabet, heap: Heap, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, memory: Memory, alphabet: Alphabet, heap: Heap, dtype: torch.dtype) -> None:
         self._memory, self._alphabet, self._heap, self._dtype = memory, alphabet, heap, dtype
         self._symbols = torch.zeros(0, heap.slots, dtype=torch.int16)
         self._gains = torch.ones(0, heap.slots, dtype=dtype)

@@ -54,7 +54,13 @@ class Retrieval:
     """
 
     def __init__(
-        self, patterns: Patterns, node: float, *, curvature: bool = True, shortlist: int = 24, looks: int = 300_000
+        self,
+        patterns: Patterns,
+        node: float,
+        *,
+        curvature: bool = True,
+        shortlist: int = 24,
+        looks: int = 300_000,
     ) -> None:
         self._patterns, self._node = patterns, node
         self._curvature, self._shortlist, self._looks = curvature, shortlist, looks
@@ -88,7 +94,9 @@ class Retrieval:
             count: How many for each slot.
             draws: Where draws come from.
         """
-        window = draws.order(len(self._patterns))[: max(_FEWEST, self._looks // max(len(present), 1))]
+        window = draws.order(len(self._patterns))[
+            : max(_FEWEST, self._looks // max(len(present), 1))
+        ]
         keys, form = self._keys(aims, present, forms, room, window)
         shortlist = min(self._shortlist, len(window))
         best, places = keys.topk(shortlist, dim=1, largest=False)
@@ -181,9 +189,7 @@ def times(aims: SlotTargets, values: Tensor) -> SlotTargets:
         values: The factor that is there, `(B, N)`; samples where it is not finite do not count.
     """
     values, aims = _finite(aims, values)
-    return SlotTargets(
-        aims.weights * values.square(), aims.weighted * values, aims.offset
-    )
+    return SlotTargets(aims.weights * values.square(), aims.weighted * values, aims.offset)
 
 
 def _finite(aims: SlotTargets, values: Tensor) -> tuple[Tensor, SlotTargets]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from esr.random import RandomStreams
 from esr.search.clock import Clock
@@ -189,21 +190,31 @@ class _Retrieval:
 
         Arguments:
             looked_at: The views; those that do not add behaviours themselves are passed over.
-            programs: How many programs, of those that differ by more than a shift.
+            programs: How many programs: the first of those that differ by more than a shift, and
+                as many again that match the target best.
         """
-        places = self._memory.distinct.nonzero()[:programs, 0]
-        values = self._memory.values[places]
-        if len(values) < 2:
-            return
-        values = values - values.mean(1, keepdim=True)
-        values = values / values.square().mean(1, keepdim=True).sqrt()
         for view in self._worth(looked_at):
-            if view.adds_behaviours:
-                hits = framed_pairs(view, values.to(self._type), _MATCHES, self._clock)
-                explained = explained_by_frames(view, values, hits.places)
-                matched = places[hits.places].repeat(1, 2)  # the product, and both factors
-                self._shortlist.add(view, matched, explained, product=True)
+            if not view.adds_behaviours or programs < 2:
+                continue
+            places = self._leading(view, programs)
+            values = self._memory.values[places]
+            values = values - values.mean(1, keepdim=True)
+            values = values / values.square().mean(1, keepdim=True).sqrt()
+            hits = framed_pairs(view, values.to(self._type), _MATCHES, self._clock)
+            explained = explained_by_frames(view, values, hits.places)
+            matched = places[hits.places].repeat(1, 2)  # the product, and both factors
+            self._shortlist.add(view, matched, explained, product=True)
         self._shortlist.propose("recall of products with shifts")
+
+    def _leading(self, view: View, programs: int) -> Tensor:
+        """Places of the first distinct programs, and of the best of the others."""
+        distinct = self._memory.distinct.nonzero()[:, 0]
+        first, others = distinct[:programs], distinct[programs:]
+        if len(others) == 0:
+            return first
+        units, kept = units_of(view, self._memory.values[others])
+        best = singles(view.target, units, programs).places[:, 0]
+        return torch.cat([first, others[kept[best]]])
 
     def _worth(self, looked_at: Sequence[View]) -> list[View]:
         return [view for view in looked_at if view.size > 0 and not self.over]
