@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-GUIDES = ("energy.md", "meta.md", "weights.md")
+GUIDES = ("energy.md", "meta.md", "regressor.md", "weights.md")
 BLOCKS = [
     (name, number, block)
     for name in GUIDES

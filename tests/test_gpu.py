@@ -8,11 +8,13 @@ import torch
 from torch.distributed import HashStore
 
 from baselines.eql import EQL, RelaxedL0, SmoothedL05
+from baselines.eql.engine import EQLEngine
 from esr.equations import Expression, fit_constants
 from esr.hopfield import Annealing, Couplings, HopfieldNetwork, NetworkState
 from esr.optim import HebbianOptimizer
 from esr.problem import Problem
 from esr.random import RandomStreams
+from esr.regressor import SymbolicRegressor
 from esr.rules import standard
 from esr.structure import StructureTerm
 from esr.training import Checkpoint, DataParallel, Phase, Share, Trainer
@@ -79,6 +81,20 @@ def test_couplings_agree_with_those_on_the_cpu() -> None:
     there = Couplings(compiled.grid, [term.to("cuda") for term in compiled.terms], torch.float64)
     states = torch.rand(3, compiled.grid.slots, compiled.grid.symbols, dtype=torch.float64)
     torch.testing.assert_close(there.field(states.cuda()).cpu(), here.field(states))
+
+
+def test_a_regressor_searches_on_the_device() -> None:
+    inputs = torch.rand(96, 1, dtype=torch.float64, device="cuda") * 2 - 1
+    phases = {
+        "sparsify": Phase(steps=200, learning_rate=2e-2),
+        "fine_tune": Phase(steps=200, learning_rate=(1e-2, 1e-5), structure=0, prune=0.05),
+    }
+    squares = partial(EQL, hidden=[{"identity": 2, "square": 2}])
+    model = SymbolicRegressor(EQLEngine(squares, phases=phases, replicas=6), random_state=0)
+    model.fit(inputs, inputs[:, 0].square() - 0.5)
+    assert model.best_.equation.equals(Expression.parse("x0**2 - 0.5"), decimals=6)
+    fit = model.fit_constants("a*x0**2 + b", inputs, inputs[:, 0].square() - 0.5)
+    assert fit.values == pytest.approx({"a": 1.0, "b": -0.5})
 
 
 class NoBatch:

@@ -41,6 +41,9 @@ def test_a_wheel_carries_packages_and_configs(tmp_path: Path) -> None:
     program = "import esr, baselines.eql, experiments; print(esr.__file__, experiments.__file__)"
     found = call(elsewhere, "-c", program, PYTHONPATH=str(target))
     assert found.stdout.count(str(target)) == 2, found.stdout + found.stderr
+    program = "from esr.regressor import installed_engines; print(sorted(installed_engines()))"
+    engines = call(elsewhere, "-c", program, PYTHONPATH=str(target))
+    assert engines.stdout.strip() == "['eql', 'hopfield']", engines.stderr
     listed = call(elsewhere, "-m", "experiments.run", PYTHONPATH=str(target))
     assert listed.returncode == 2
     assert "Discover the equations of motion" in listed.stderr

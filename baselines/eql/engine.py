@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Generator
 
 from baselines.eql.budget import Budget
 from baselines.eql.estimator import EQLEstimator, EQLFactory
+from baselines.eql.network import EQL
 from baselines.eql.portfolio import MetaTrained, Portfolio, short_schedule
 from esr.equations import (
     STANDARD,
@@ -88,7 +91,7 @@ class EQLEngine:
         size = float(training.target.square().mean().sqrt())
         scale = 1.0 if _USUAL_SIZES[0] <= size <= _USUAL_SIZES[1] or size == 0 else size
         phases = short_schedule() if self.phases is None else self.phases
-        factory = self._factory(question.primitives, training.target.device)
+        factory = _Placed(self._factory(question.primitives), training.target.device)
         learner = EQLEstimator(factory, phases, int(seed), seconds, self.replicas)
         rounds = learner.rounds(
             _problem(training, scale), _problem(question.validation, scale), Budget(seconds)
@@ -106,13 +109,32 @@ class EQLEngine:
         if learner.interrupted:
             raise KeyboardInterrupt
 
-    def _factory(self, primitives: PrimitiveSet, device: torch.device) -> EQLFactory:
+    def _factory(self, primitives: PrimitiveSet) -> EQLFactory:
         if self.model is not None:
             return self.model
         if self.init is not None:
-            return MetaTrained(Path(self.init).expanduser(), device=device)
+            return MetaTrained(Path(self.init).expanduser())
         functions = set(primitives) | ({"sigmoid"} if "exp" in primitives else set())
-        return Portfolio(tuple(sorted(functions)), device)
+        return Portfolio(tuple(sorted(functions)))
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Makes models where the rows are."""
+
+    make: EQLFactory
+    device: torch.device
+
+    def __call__(
+        self, *, in_features: int, out_features: int, replicas: int, generator: Generator
+    ) -> EQL:
+        model = self.make(
+            in_features=in_features,
+            out_features=out_features,
+            replicas=replicas,
+            generator=generator,
+        )
+        return model.to(self.device)
 
 
 def _problem(rows: Rows, scale: float) -> Problem:

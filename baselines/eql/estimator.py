@@ -1,5 +1,6 @@
 """The equation learner as an estimator: rows in, one expression out, within a time budget."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from esr.training import Phase, Trainer
 __all__ = ["EQLEstimator", "EQLFactory"]
 
 _REPORT_EVERY = 25
+_AFTER_CTRL_C = 3.0  # seconds for finishing
 _RIGHT = 1e-3  # share of the variance that a replica's error may be to count as right
 
 
@@ -144,7 +146,7 @@ class EQLEstimator:
                 training,
                 validation,
                 model.functions,
-                seconds=clock.remaining,
+                seconds=min(clock.remaining, _AFTER_CTRL_C if self.interrupted else math.inf),
             )
             rounds += 1
             right = float((errors < _RIGHT * validation.targets.var()).double().mean())

@@ -5,10 +5,9 @@ without configurations; a test keeps the two alike.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Generator
 
 from baselines.eql.network import EQL
@@ -60,11 +59,9 @@ class Portfolio:
     Arguments:
         functions: Names of the primitives that units may have besides identity, square and
             product.
-        device: Where models are.
     """
 
     functions: Collection[str] = ("sin", "exp", "sigmoid")
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def repertoires(self) -> list[list[str] | list[list[str]]]:
@@ -89,7 +86,7 @@ class Portfolio:
             initial_sd=list(_DEVIATIONS),
             repertoires=self.repertoires,
             generator=generator,
-        ).to(self.device)
+        )
 
 
 @dataclass(frozen=True)
@@ -101,12 +98,10 @@ class MetaTrained:
     Arguments:
         path: A file that `save_initialisation` wrote, or a folder with an `initialisation.pt`.
         spread: Relative noise on all replicas but the first, at least 0.
-        device: Where models are.
     """
 
     path: Path
     spread: float = 0.1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __call__(
         self, *, in_features: int, out_features: int, replicas: int, generator: Generator
@@ -127,7 +122,7 @@ class MetaTrained:
         )
         file = self.path / "initialisation.pt" if self.path.is_dir() else self.path
         load_initialisation(file, model, spread=self.spread, generator=generator)
-        return model.to(self.device)
+        return model
 
 
 def _usable(counts: Mapping[str, int], functions: Collection[str]) -> dict[str, int]:

@@ -253,10 +253,11 @@ class SymbolicRegressor(Answers, MultiOutputMixin, RegressorMixin, BaseEstimator
     def _settings(self, variables: Sequence[str]) -> SearchSettings:
         """What holds for all outputs and starts, checked."""
         primitives = chosen_primitives(self.primitives)
+        rules = chosen_rules(self.rules, variables, primitives)
         return SearchSettings(
             find_engine(self.engine, init=self.init),
             primitives,
-            chosen_rules(self.rules, variables, primitives),
+            rules,
             self.max_complexity,
             self.max_rows,
             self.validation_fraction,
