@@ -50,7 +50,9 @@ class EdgePotentials:
         tables = weights.new_zeros(heap.depth, 2, alphabet.size, alphabet.size)
         for level in range(heap.depth):
             share = low + (high - low) * level / max(heap.depth - 2, 1)
-            filled = leaves if level == heap.depth - 1 else share * leaves + (1 - share) * functions
+            filled = (
+                leaves if level == heap.depth - 1 else share * leaves + (1 - share) * functions
+            )
             tables[level, 0, arities >= 1] = filled
             tables[level, 1, arities == 2] = filled
             tables[level, 0, arities < 1, 0] = 1

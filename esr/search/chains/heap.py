@@ -27,9 +27,13 @@ class Programs:
         """The programs of some rows, by index or by a mask."""
         return Programs(self.symbols[rows], self.gains[rows])
 
-    def clone(self) -> "Programs":
-        """A copy."""
-        return Programs(self.symbols.clone(), self.gains.clone())
+    def replaced(self, mask: Tensor, others: "Programs") -> "Programs":
+        """Programs with others in the place of those that the mask `(B,)` marks."""
+        where = mask[:, None]
+        return Programs(
+            torch.where(where, others.symbols, self.symbols),
+            torch.where(where, others.gains, self.gains),
+        )
 
     def put_(self, rows: Tensor, others: "Programs") -> None:
         """Replace some rows."""
@@ -92,9 +96,7 @@ class Heap:
         gains = torch.nn.functional.pad(programs.gains.masked_fill(inside, 1), (0, 1), value=1.0)
         symbols = symbols.scatter(1, places, parts.symbols)
         gains = gains.scatter(1, places, parts.gains)
-        return Programs(
-            symbols[:, : self.slots].contiguous(), gains[:, : self.slots].contiguous()
-        )
+        return Programs(symbols[:, : self.slots].contiguous(), gains[:, : self.slots].contiguous())
 
     def reaches(self, symbols: Tensor) -> Tensor:
         """Levels of the subtree at each slot of trees `(B, M)`, 0 where it is empty."""
@@ -110,7 +112,5 @@ class Heap:
         mask = mask.clone()
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
-            mask[:, (first - 1) // 2 : first] |= (
-                mask[:, first:last].unflatten(1, (-1, 2)).any(2)
-            )
+            mask[:, (first - 1) // 2 : first] |= mask[:, first:last].unflatten(1, (-1, 2)).any(2)
         return mask

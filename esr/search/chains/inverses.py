@@ -72,7 +72,9 @@ _OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "exp": torch.log,
     "log": torch.exp,
     "asin": lambda target: torch.where(target.abs() <= math.pi / 2, target.sin(), math.nan),
-    "acos": lambda target: torch.where((target - math.pi / 2).abs() <= math.pi / 2, target.cos(), math.nan),
+    "acos": lambda target: torch.where(
+        (target - math.pi / 2).abs() <= math.pi / 2, target.cos(), math.nan
+    ),
     "atan": lambda target: torch.where(target.abs() < math.pi / 2, target.tan(), math.nan),
     "sinh": torch.asinh,
     "tanh": torch.atanh,

@@ -45,9 +45,9 @@ def sum_pairs(
     along = columns @ target / rest.sqrt()
     gram = columns @ columns.T
     spread = 1 - gram.square()
-    left = 1 - (
-        along.square()[:, None] + along.square() - 2 * gram * along[:, None] * along
-    ) / spread
+    left = (
+        1 - (along.square()[:, None] + along.square() - 2 * gram * along[:, None] * along) / spread
+    )
     sizes = (2 * node * patterns.sizes[window]).to(left).exp()
     keys = left.clamp(min=1e-6) * sizes[:, None] * sizes
     useless = (spread < _COLLINEAR) | (lengths < 1e-4) | (lengths < 1e-4)[:, None]

@@ -10,7 +10,7 @@ from esr.loss_bias import SlotTargets
 from esr.search.chains.draws import Draws
 from esr.search.chains.patterns import Patterns
 
-__all__ = ["Choice", "Retrieval", "times", "without"]
+__all__ = ["Choice", "Retrieval", "taken", "times", "without"]
 
 _FEWEST = 256
 """Patterns that are looked at for every slot."""
@@ -54,7 +54,13 @@ class Retrieval:
     """
 
     def __init__(
-        self, patterns: Patterns, node: float, *, curvature: bool = True, shortlist: int = 24, looks: int = 300_000
+        self,
+        patterns: Patterns,
+        node: float,
+        *,
+        curvature: bool = True,
+        shortlist: int = 24,
+        looks: int = 300_000,
     ) -> None:
         self._patterns, self._node = patterns, node
         self._curvature, self._shortlist, self._looks = curvature, shortlist, looks
@@ -88,7 +94,9 @@ class Retrieval:
             count: How many for each slot.
             draws: Where draws come from.
         """
-        window = draws.order(len(self._patterns))[: max(_FEWEST, self._looks // max(len(present), 1))]
+        window = draws.order(len(self._patterns))[
+            : max(_FEWEST, self._looks // max(len(present), 1))
+        ]
         keys, form = self._keys(aims, present, forms, room, window)
         shortlist = min(self._shortlist, len(window))
         best, places = keys.topk(shortlist, dim=1, largest=False)
@@ -181,9 +189,7 @@ def times(aims: SlotTargets, values: Tensor) -> SlotTargets:
         values: The factor that is there, `(B, N)`; samples where it is not finite do not count.
     """
     values, aims = _finite(aims, values)
-    return SlotTargets(
-        aims.weights * values.square(), aims.weighted * values, aims.offset
-    )
+    return SlotTargets(aims.weights * values.square(), aims.weighted * values, aims.offset)
 
 
 def _finite(aims: SlotTargets, values: Tensor) -> tuple[Tensor, SlotTargets]:
@@ -191,3 +197,8 @@ def _finite(aims: SlotTargets, values: Tensor) -> tuple[Tensor, SlotTargets]:
     return torch.where(sound, values, 0), SlotTargets(
         torch.where(sound, aims.weights, 0), torch.where(sound, aims.weighted, 0), aims.offset
     )
+
+
+def taken(aims: SlotTargets, rows: Tensor) -> SlotTargets:
+    """What is wanted of some rows of B slots."""
+    return SlotTargets(aims.weights[rows], aims.weighted[rows], aims.offset[rows])
