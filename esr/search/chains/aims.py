@@ -5,10 +5,10 @@ from torch import Tensor
 
 from esr.loss_bias import SlotTargets
 from esr.search.chains.descent import Descent, Edges, partial
-from esr.search.chains.energy import Energy, Fits
+from esr.search.chains.energy import Fits
 from esr.search.chains.heap import Programs
 from esr.search.chains.inverses import wanted_argument
-from esr.search.chains.tape import Tape
+from esr.search.chains.landscape import Landscape
 
 __all__ = ["aims"]
 
@@ -19,14 +19,8 @@ _LONGEST = 1e3
 
 
 def aims(
-    tape: Tape,
-    values: Tensor,
-    programs: Programs,
-    slots: Tensor,
-    fits: Fits,
-    groups: Tensor,
-    energy: Energy,
-) -> SlotTargets:
+    landscape: Landscape, programs: Programs, slots: Tensor, fits: Fits, groups: Tensor
+) -> tuple[SlotTargets, Tensor]:
     r"""The weighted squared error of the root as a quadratic function of one slot's values.
 
     From the root down the target is inverted, exactly where a function has an inverse:
@@ -35,25 +29,24 @@ def aims(
     taken as linear: :math:`t_c = v_c + (t_p - v_p) / (\partial f/\partial c)`.
 
     Arguments:
-        tape: Of the programs.
-        values: What the tape gave, `(n, N)`.
+        landscape: The data.
         programs: B trees.
         slots: One slot of each that is not empty, `(B,)`.
         fits: The programs' frames.
         groups: Which target each aims at, `(B,)`.
-        energy: Targets and weights.
     Returns:
-        Shapes `(B, N)` and `(B,)`, in units of the target's variance; samples for which nothing
-        is wanted have weight 0.
+        Shapes `(B, N)` and `(B,)`, in units of the target's variance, samples for which nothing
+        is wanted with weight 0; and the slots' present values, `(B, N)`.
     """
+    energy, tape = landscape.energy, landscape.tape(programs.symbols)
+    values = tape.values(programs.gains, landscape.table)
     count, heap = len(programs), tape.heap
     marked = torch.zeros_like(programs.symbols, dtype=torch.bool)
     marked.scatter_(1, slots[:, None], True)
     descent = Descent(tape, marked)
     factors = tape.factors(programs.gains)
     root = slots == 0  # there the frame is open
-    scale = torch.where(root, 1.0, fits.scale).to(values)
-    shift = torch.where(root, 0.0, fits.shift).to(values)
+    scale, shift = torch.where(root, 1.0, fits.scale), torch.where(root, 0.0, fits.shift)
     targets = values.new_empty(len(descent.places), values.shape[1])
     slopes = torch.empty_like(targets)
     targets[:count] = (energy.targets[groups] - shift[:, None]) / scale[:, None]
@@ -77,7 +70,10 @@ def aims(
     sound = moved.isfinite() & slopes.isfinite() & (slopes.abs() < 1e6)
     slopes, moved = torch.where(sound, slopes, 0), torch.where(sound, moved, 0)
     weighted = weights * slopes
-    return SlotTargets(weighted * slopes, weighted * moved, (weights * moved * moved).sum(1))
+    wanted_there = SlotTargets(
+        weighted * slopes, weighted * moved, (weights * moved * moved).sum(1)
+    )
+    return wanted_there, values[tape.row[places]]
 
 
 def _below(

@@ -5,8 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from esr.equations import STANDARD, Call, Constant, Expression, Primitive, PrimitiveSet, Variable
-from esr.equations import apply
+from esr.equations import (
+    STANDARD,
+    Call,
+    Constant,
+    Expression,
+    Primitive,
+    PrimitiveSet,
+    Variable,
+    apply,
+)
 
 __all__ = ["Alphabet"]
 
@@ -57,6 +65,7 @@ class Alphabet:
         self.number = 1 + len(self.variables)
         self.first_function = self.number + 1
         self.size = self.first_function + len(self.functions)
+        self._symbols = {f.name: s for s, f in enumerate(self.functions, self.first_function)}
         self.device = device
         self.arities = self._per_symbol([-1], 0, [f.arity for f in self.functions])
         """Arguments of each symbol, -1 of the empty one, `(S,)`."""
@@ -69,7 +78,7 @@ class Alphabet:
 
     def weights(self) -> Tensor:
         """How often each symbol is drawn among those of its kind, leaf or function, `(S,)`."""
-        variables = (1 - _NUMBERS) / len(self.variables)
+        variables = (1 - _NUMBERS) / max(1, len(self.variables))
         functions = [_WEIGHTS.get(f.name, _RARE) for f in self.functions]
         total = sum(functions)
         return torch.tensor(
@@ -95,12 +104,13 @@ class Alphabet:
         """The function of a symbol."""
         return self.functions[symbol - self.first_function]
 
-    def symbol(self, name: str) -> int | None:
-        """The symbol of a function's name, if it has one."""
-        for index, function in enumerate(self.functions, self.first_function):
-            if function.name == name:
-                return index
-        return None
+    def symbol(self, name: str) -> int:
+        """The symbol of a function's name.
+
+        Raises:
+            KeyError: If it is no function's.
+        """
+        return self._symbols[name]
 
     def expression(self, symbols: Sequence[int], gains: Sequence[float]) -> Expression:
         """One program written out, from the last slot to the root.
@@ -148,10 +158,9 @@ class Alphabet:
                 placed[slot] = 1 + self.variables.index(node.name), gain
             else:
                 name, arguments = _named(node)
-                symbol = self.symbol(name)
-                if symbol is None:
+                if name not in self._symbols:
                     return None
-                placed[slot] = symbol, gain
+                placed[slot] = self._symbols[name], gain
                 stack += [(part, 2 * slot + side) for side, part in enumerate(arguments, 1)]
         return placed
 

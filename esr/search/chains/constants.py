@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from esr.search.chains.alphabet import Alphabet
 from esr.search.chains.descent import Descent
 from esr.search.chains.energy import Energy, Fits
-from esr.search.chains.heap import Heap, Programs
+from esr.search.chains.heap import Programs
+from esr.search.chains.landscape import Landscape
 from esr.search.chains.tape import Tape
 
 __all__ = ["ConstantRefit"]
@@ -24,64 +24,53 @@ class ConstantRefit:
     refused the old normal equations are solved again with more damping.
 
     Arguments:
-        alphabet: The symbols.
-        heap: The slots.
-        energy: What is lowered.
-        table: What leaves are worth, `(2 + D, N)`.
-        steps: Trials of one refit.
+        landscape: The data.
+        steps: Trials of one refit, at least 1.
         most: Free gains that a program may have to be refitted.
     Source: Marquardt (1963), https://doi.org/10.1137/0111030.
     """
 
-    def __init__(
-        self,
-        alphabet: Alphabet,
-        heap: Heap,
-        energy: Energy,
-        table: Tensor,
-        *,
-        steps: int = 3,
-        most: int = 8,
-    ) -> None:
-        self._alphabet, self._heap, self._energy, self._table = alphabet, heap, energy, table
-        self._steps, self._most = steps, most
-        self.evaluations = 0
-        """Programs that were evaluated so far."""
+    def __init__(self, landscape: Landscape, *, steps: int = 2, most: int = 8) -> None:
+        self._landscape, self._steps, self._most = landscape, steps, most
 
     def free(self, programs: Programs) -> Tensor:
         """Which gains are free, `(B, M)`; the root's is not, the frame has it."""
-        free = (programs.gains != 1) | (programs.symbols == self._alphabet.number)
+        free = (programs.gains != 1) | (programs.symbols == self._landscape.alphabet.number)
         free = free & (programs.symbols > 0)
         free[:, 0] = False
         return free
 
-    def refitted(self, programs: Programs, fits: Fits, groups: Tensor) -> tuple[Programs, Fits]:
-        """Programs with better gains, and their fits; what cannot be refitted stays.
+    def refit_(self, programs: Programs, fits: Fits, groups: Tensor, worth: Tensor) -> None:
+        """Better gains and fits in the place of some; what cannot be refitted stays.
 
         Arguments:
-            programs: B trees of finite energy.
+            programs: B trees.
             fits: Theirs.
             groups: Which target each aims at, `(B,)`.
+            worth: Which of them, of finite energy, are worth it, `(B,)`.
         """
+        landscape = self._landscape
         free = self.free(programs)
         count = free.sum(1)
-        rows = ((count > 0) & (count <= self._most)).nonzero()[:, 0]
+        rows = (worth & (count > 0) & (count <= self._most)).nonzero()[:, 0]
         if not len(rows):
-            return programs, fits
-        tape = Tape(self._alphabet, self._heap, programs.symbols[rows])
-        problem = _Problem(tape, programs.gains[rows], free[rows], self._table)
-        best = _Descender(problem, self._energy, groups[rows], fits.at(rows))
-        for _ in range(self._steps):
-            best.step_()
-        self.evaluations += len(rows) * (self._steps + 2)
-        refitted = Programs(tape.symbols, problem.gains(best.parameters[:, 2:]))
-        outputs = problem.outputs(best.parameters[:, 2:])
-        judged = self._energy.fits(outputs, self._energy.sizes(refitted), groups[rows])
+            return
+        problem = _Problem(
+            landscape.tape(programs.symbols[rows]),
+            programs.gains[rows],
+            free[rows],
+            landscape.table,
+        )
+        found = _Descender(problem, landscape.energy, groups[rows], fits.at(rows))
+        for _ in range(self._steps - 1):
+            found.step_()
+        found.step_(last=True)
+        landscape.evaluations += len(rows) * (self._steps + 1)
+        refitted = Programs(programs.symbols[rows], problem.gains(found.parameters[:, 2:]))
+        judged = landscape.energy.fits(found.outputs, landscape.sizes(refitted), groups[rows])
         better = judged.energy < fits.energy[rows]
-        programs, fits = programs.clone(), fits.clone()
         programs.put_(rows[better], refitted.at(better))
         fits.put_(rows[better], judged.at(better))
-        return programs, fits
 
 
 class _Descender:
@@ -98,43 +87,55 @@ class _Descender:
         self._problem = problem
         self._targets = energy.targets[groups]
         self._roots = (energy.weights.sqrt() / energy.spreads[groups].sqrt()[:, None])[:, None]
-        frames = torch.stack([fits.scale, fits.shift], 1)
-        self.parameters = torch.cat([frames.to(problem.start), problem.start], 1)
-        self._normal = self._equations(self.parameters)
-        self._damping = torch.full_like(fits.scale, _DAMPING, dtype=torch.float64)
+        self.parameters = torch.cat([torch.stack([fits.scale, fits.shift], 1), problem.start], 1)
+        self.outputs, self._normal = self._equations(self.parameters)
+        self._damping = torch.full_like(fits.scale, _DAMPING)
 
-    def step_(self) -> None:
-        """Try one step of every problem, and take it where it helps."""
+    def step_(self, *, last: bool = False) -> None:
+        """Try one step of every problem, and take it where it helps.
+
+        Arguments:
+            last: Whether no other follows, so that derivatives are not needed.
+        """
         gram, slope = self._normal[:, :-1, :-1], self._normal[:, :-1, -1:]
         scale = gram.diagonal(dim1=1, dim2=2)
         scale = torch.where(scale > 0, scale, 1.0)
-        damped = gram + torch.diag_embed(scale * self._damping[:, None] + 1e-12 * scale)
+        damped = gram + torch.diag_embed(scale * (self._damping[:, None] + 1e-12))
         factor, failure = torch.linalg.cholesky_ex(damped)
-        move = torch.cholesky_solve(slope, factor)[..., 0]
-        trial = self.parameters - move.to(self.parameters)
+        trial = self.parameters - torch.cholesky_solve(slope, factor)[..., 0]
         trial = torch.where(trial.isfinite(), trial, self.parameters)
-        normal = self._equations(trial)
-        better = (normal[:, -1, -1] < self._normal[:, -1, -1]) & (failure == 0)
+        if last:
+            outputs = self._problem.outputs(trial[:, 2:])
+            square = self._residuals(trial, outputs).mul_(self._roots[:, 0]).square().sum(1)
+        else:
+            outputs, normal = self._equations(trial)
+            square = normal[:, -1, -1]
+        better = (square < self._normal[:, -1, -1]) & (failure == 0)
         self.parameters = torch.where(better[:, None], trial, self.parameters)
-        self._normal = torch.where(better[:, None, None], normal, self._normal)
-        self._damping = torch.where(better, self._damping * _LESS, self._damping * _MORE)
+        self.outputs = torch.where(better[:, None], outputs, self.outputs)
+        if not last:
+            self._normal = torch.where(better[:, None, None], normal, self._normal)
+            self._damping = self._damping * torch.where(better, _LESS, _MORE)
 
-    def _equations(self, parameters: Tensor) -> Tensor:
-        """Products of the derivatives and the residuals with each other, `(B, P + 3, P + 3)`.
+    def _residuals(self, parameters: Tensor, outputs: Tensor) -> Tensor:
+        return parameters[:, :1] * outputs + parameters[:, 1:2] - self._targets
 
-        The last row and column are the residuals'; they are infinite where they are not finite.
+    def _equations(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs, and products of the derivatives and the residuals, `(B, P + 3, P + 3)`.
+
+        The last row and column are the residuals'; the last entry is infinite where something is
+        not finite.
         """
         outputs, slopes = self._problem.linearised(parameters[:, 2:])
-        scale, shift = parameters[:, :1], parameters[:, 1:2]
-        residuals = scale * outputs + shift - self._targets
         columns = [outputs[:, None], torch.ones_like(outputs)[:, None]]
-        columns += [slopes.mul_(scale[..., None]), residuals[:, None]]
+        columns += [slopes.mul_(parameters[:, :1, None])]
+        columns += [self._residuals(parameters, outputs)[:, None]]
         joined = torch.cat(columns, 1).mul_(self._roots)
-        products = (joined @ joined.mT).double()
+        products = joined @ joined.mT
         sound = products.isfinite().all(2).all(1)
         products = torch.where(sound[:, None, None], products, 0.0)
         products[:, -1, -1] = torch.where(sound, products[:, -1, -1], torch.inf)
-        return products
+        return outputs, products
 
 
 class _Problem:
@@ -169,15 +170,16 @@ class _Problem:
 
     def outputs(self, free: Tensor) -> Tensor:
         """What the roots give, `(B, N)`."""
-        return self._tape.values(self.gains(free), self._table)[self._tape.roots]
+        values = self._tape.values(self.gains(free), self._table)
+        return values.index_select(0, self._tape.roots)
 
     def linearised(self, free: Tensor) -> tuple[Tensor, Tensor]:
-        """What the roots give, `(B, N)`, and its derivatives, `(B, P, N)`."""
+        """What the roots give, `(B, N)`, and its derivatives, `(B, P, N)`, 0 if undefined."""
         gains = self.gains(free)
         values = self._tape.values(gains, self._table)
         slopes = self._descent.slopes(gains, values)
         columns = slopes.index_select(0, self._edges).mul_(values.index_select(0, self._rows))
-        factors = torch.where(self._none, 0.0, 1 / free)
-        columns = columns.unflatten(0, free.shape).mul_(factors[..., None])
+        used = gains.gather(1, self._slots.clamp(max=gains.shape[1] - 1))
+        columns = columns.unflatten(0, free.shape).div_(used[..., None])
         columns = columns.masked_fill_(self._none[..., None], 0).nan_to_num_(0.0, 0.0, 0.0)
         return values.index_select(0, self._tape.roots), columns

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from esr.search.chains.alphabet import Alphabet
-from esr.search.chains.heap import Programs
-
 __all__ = ["Energy", "Fits"]
 
-_FORM_NODES = 0, 2, 2, 4
+_FRAME_NODES = 0, 2, 2, 4
 """Nodes that no frame, a scale, a shift, and both take in an expression."""
 
 
@@ -31,62 +28,54 @@ class Fits:
     shift: Tensor
     error: Tensor
 
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    @property
+    def frame_nodes(self) -> Tensor:
+        """Nodes of the frames written out, `(B,)`."""
+        return 2 * ((self.scale != 1).long() + (self.shift != 0))
+
     def at(self, rows: Tensor) -> "Fits":
         """Those of some rows, by index or by a mask."""
-        return Fits(self.energy[rows], self.scale[rows], self.shift[rows], self.error[rows])
-
-    def clone(self) -> "Fits":
-        """A copy."""
-        return Fits(
-            self.energy.clone(), self.scale.clone(), self.shift.clone(), self.error.clone()
-        )
+        return Fits(*(each[rows] for each in self._parts()))
 
     def put_(self, rows: Tensor, others: "Fits") -> None:
         """Replace some rows."""
-        self.energy[rows], self.scale[rows] = others.energy, others.scale
-        self.shift[rows], self.error[rows] = others.shift, others.error
+        for mine, theirs in zip(self._parts(), others._parts(), strict=True):
+            mine[rows] = theirs
 
-    @staticmethod
-    def joined(parts: "list[Fits]") -> "Fits":
-        """One batch after another."""
-        return Fits(
-            torch.cat([part.energy for part in parts]),
-            torch.cat([part.scale for part in parts]),
-            torch.cat([part.shift for part in parts]),
-            torch.cat([part.error for part in parts]),
-        )
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.energy, self.scale, self.shift, self.error
 
 
 class Energy:
     r"""Nats per row that a program and what it leaves unexplained take.
 
     .. math:: E = \tfrac12 \ln\Big(\frac{\sum_n w_n (y_n - a f_n - b)^2}
-              {\sum_n w_n (y_n - \bar y)^2} + \epsilon\Big) + \lambda C
+              {\sum_n w_n (y_n - \bar y)^2}\Big) + \lambda C
 
     with C the number of nodes written out, frame included. Of the frames (1, 0), (a, 0), (1, b)
     and (a, b), each by least squares, the one of the lowest energy counts.
 
     Arguments:
-        alphabet: The symbols.
         targets: G targets that programs may aim at, `(G, N)`.
         weights: Importance of the rows, `(N,)`.
         node: :math:`\lambda`, at least 0.
+        most_nodes: Larger programs have infinite energy.
     """
 
-    def __init__(self, alphabet: Alphabet, targets: Tensor, weights: Tensor, node: float) -> None:
-        self.alphabet, self.targets, self.node = alphabet, targets, node
-        weights = weights.double() / weights.double().sum()
-        self._weights, self._means = weights, targets.double() @ weights
-        self._centred = targets.double() - self._means[:, None]
-        spreads, squares = (each.square() @ weights for each in (self._centred, targets.double()))
-        self._spreads = torch.where(spreads > 1e-24 * squares, spreads, squares + 1e-300)
-        self.weights, self.spreads = weights.to(targets), self._spreads.to(targets)
-
-    def sizes(self, programs: Programs) -> Tensor:
-        """Nodes of programs written out, `(B,)`."""
-        symbols = programs.symbols
-        scaled = (programs.gains != 1) & (symbols != self.alphabet.number) & (symbols > 0)
-        return self.alphabet.costs[symbols].sum(1) + 2 * scaled.sum(1)
+    def __init__(
+        self, targets: Tensor, weights: Tensor, node: float, most_nodes: float = math.inf
+    ) -> None:
+        self.targets, self.node, self._most_nodes = targets, node, most_nodes
+        self.weights = weights / weights.sum()
+        """Importance of the rows, adding up to 1, `(N,)`."""
+        self._means = targets @ self.weights
+        self._centred = targets - self._means[:, None]
+        spreads, squares = (each.square() @ self.weights for each in (self._centred, targets))
+        self.spreads = torch.where(spreads > 1e-24 * squares, spreads, squares + 1e-300)
+        """Variance of each target, or its mean square if it is constant, `(G,)`."""
 
     def fits(self, outputs: Tensor, sizes: Tensor, groups: Tensor) -> Fits:
         """The best frames of programs and their energies.
@@ -96,34 +85,27 @@ class Energy:
             sizes: Their nodes, `(B,)`.
             groups: Which target each aims at, `(B,)`.
         """
-        targets, means, spread = self._centred[groups], self._means[groups], self._spreads[groups]
-        rounding = torch.finfo(outputs.dtype).eps ** 2
-        outputs = outputs.double()  # sums of squares cancel
-        average = outputs @ self._weights
+        targets, means, spread = self._centred[groups], self._means[groups], self.spreads[groups]
+        average = outputs @ self.weights
         centred = outputs - average[:, None]
-        weighted = centred * self._weights
+        weighted = centred * self.weights
         within = (weighted * centred).sum(1)
         common = (weighted * targets).sum(1)
         one, zero = torch.ones_like(average), torch.zeros_like(average)
         slope = common / within
         ratio = (common + average * means) / (within + average.square())
-        scales = torch.stack([one, ratio, one, slope], 1)
+        scales = torch.stack([one, ratio, one, slope], 1)  # (B, 4)
         shifts = torch.stack([zero, zero, means - average, means - slope * average], 1)
         missed = means[:, None] - scales * average[:, None] - shifts
-        errors = (
-            scales.square() * within[:, None]
-            - 2 * scales * common[:, None]
-            + spread[:, None]
-            + missed.square()
-        )
+        unexplained = spread[:, None] - 2 * scales * common[:, None]
+        errors = scales.square() * within[:, None] + unexplained + missed.square()
         # differences of large numbers are no better than their rounding
         square = scales.square() * (within + average.square())[:, None] + spread[:, None]
-        rounding = max(rounding, torch.finfo(errors.dtype).eps)
-        errors = (errors.clamp(min=0) + rounding * square) / spread[:, None]
-        energies = 0.5 * errors.log() + self.node * (
-            sizes[:, None] + sizes.new_tensor(_FORM_NODES)
-        )
-        useless = ~errors.isfinite() | (scales == 0) | ~scales.isfinite() | ~shifts.isfinite()
-        energies = energies.masked_fill(useless, math.inf)
+        errors = errors.clamp(min=0) + torch.finfo(errors.dtype).eps * square
+        errors = errors / spread[:, None]
+        nodes = sizes[:, None] + sizes.new_tensor(_FRAME_NODES)
+        energies = 0.5 * errors.log() + self.node * nodes
+        useless = ~energies.isfinite() | (scales == 0) | (nodes > self._most_nodes)
+        energies = energies.masked_fill(useless | ~shifts.isfinite(), math.inf)
         best = energies.argmin(1, keepdim=True)
-        return Fits(*(every.gather(1, best)[:, 0] for every in (energies, scales, shifts, errors)))
+        return Fits(*(each.gather(1, best)[:, 0] for each in (energies, scales, shifts, errors)))

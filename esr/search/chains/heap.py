@@ -27,9 +27,13 @@ class Programs:
         """The programs of some rows, by index or by a mask."""
         return Programs(self.symbols[rows], self.gains[rows])
 
-    def clone(self) -> "Programs":
-        """A copy."""
-        return Programs(self.symbols.clone(), self.gains.clone())
+    def replaced(self, mask: Tensor, others: "Programs") -> "Programs":
+        """Programs with others in the place of those that the mask `(B,)` marks."""
+        where = mask[:, None]
+        return Programs(
+            torch.where(where, others.symbols, self.symbols),
+            torch.where(where, others.gains, self.gains),
+        )
 
     def put_(self, rows: Tensor, others: "Programs") -> None:
         """Replace some rows."""

@@ -10,8 +10,8 @@ from esr.search.chains.heap import Heap, Programs
 
 __all__ = ["Mutations"]
 
-_SCALED = 0.1
-"""Share of drawn symbols that have a gain of their own."""
+_SCALED, _NUMBERS = 0.1, 0.5
+"""Share of drawn symbols that have a gain of their own, and of drawn numbers that are not 1."""
 
 
 class Mutations:
@@ -30,9 +30,9 @@ class Mutations:
         self._alphabet, self._heap = alphabet, heap
         self._potentials, self._draws = potentials, draws
 
-    def fresh(self, count: int, like: Tensor) -> Programs:
-        """Programs drawn from the potentials; `like` has the type of gains."""
-        return self._with_gains(self._potentials.draw(count, self._draws), like)
+    def fresh(self, count: int) -> Programs:
+        """Programs drawn from the potentials."""
+        return self._with_gains(self._potentials.draw(count, self._draws))
 
     def redrawn(self, programs: Programs) -> tuple[Programs, Tensor]:
         """Programs with one subtree drawn anew, and the logarithm of Hastings' factor.
@@ -42,7 +42,7 @@ class Mutations:
         """
         slots = self._draws.marked(programs.symbols > 0)
         symbols = self._potentials.redraw(programs.symbols, slots, self._draws)
-        changed = self._with_gains(symbols, programs.gains)
+        changed = self._with_gains(symbols)
         inside = self._heap.inside[slots]
         gains = torch.where(inside, changed.gains, programs.gains)
         before, after = (programs.symbols > 0).sum(1), (symbols > 0).sum(1)
@@ -59,7 +59,7 @@ class Mutations:
         other = torch.where(fitting.any(1, keepdim=True), other, present)
         return Programs(programs.symbols.scatter(1, slots, other), programs.gains)
 
-    def regained(self, programs: Programs) -> Programs:
+    def freed(self, programs: Programs) -> Programs:
         """Programs with one gain of 1 set free."""
         slots = self._draws.marked((programs.symbols > 0) & (programs.gains == 1))[:, None]
         sign = torch.where(self._draws.uniform(len(programs), 1) < 0.2, -1.0, 1.0)
@@ -82,8 +82,7 @@ class Mutations:
     def crossed(self, programs: Programs, others: Programs) -> Programs:
         """Programs with one subtree replaced by one of another program's, where it fits."""
         slots = self._draws.marked(programs.symbols > 0)
-        reach = self._heap.reaches(others.symbols)
-        room = self._heap.room[slots]
+        reach, room = self._heap.reaches(others.symbols), self._heap.room[slots]
         taken = self._draws.marked((reach > 0) & (reach <= room[:, None]))
         return self._heap.graft(programs, slots, self._heap.cut(others, taken))
 
@@ -100,12 +99,11 @@ class Mutations:
         inner[:, 0] |= ~inner.any(1)
         return inner
 
-    def _with_gains(self, symbols: Tensor, like: Tensor) -> Programs:
+    def _with_gains(self, symbols: Tensor) -> Programs:
         """Drawn symbols with gains: of numbers, and of a few others."""
         draws, shape = self._draws, symbols.shape
         number = symbols == self._alphabet.number
-        free = (symbols > 0) & (
-            (draws.uniform(*shape) < _SCALED) | (number & (draws.uniform(*shape) < 0.5))
-        )
-        drawn = (draws.normal(*shape)).exp() * torch.where(draws.uniform(*shape) < 0.3, -1.0, 1.0)
-        return Programs(symbols, torch.where(free, drawn, 1.0).to(like))
+        share = torch.where(number, _NUMBERS, _SCALED)
+        free = (symbols > 0) & (draws.uniform(*shape) < share)
+        sign = torch.where(draws.uniform(*shape) < 0.3, -1.0, 1.0)
+        return Programs(symbols, torch.where(free, draws.normal(*shape).exp() * sign, 1.0))

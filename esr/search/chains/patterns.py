@@ -17,24 +17,21 @@ class Patterns:
         memory: The memory; `refresh` takes over what it has learned since.
         alphabet: The symbols.
         heap: The slots that patterns are grafted into.
-        dtype: Of the behaviours.
     """
 
-    def __init__(self, memory: Memory, alphabet: Alphabet, heap: Heap, dtype: torch.dtype) -> None:
-        self._memory, self._alphabet, self._heap, self._dtype = memory, alphabet, heap, dtype
+    def __init__(self, memory: Memory, alphabet: Alphabet, heap: Heap) -> None:
+        self._memory, self._alphabet, self._heap = memory, alphabet, heap
         self._symbols = torch.zeros(0, heap.slots, dtype=torch.int16)
-        self._gains = torch.ones(0, heap.slots, dtype=dtype)
+        self._gains = torch.ones(0, heap.slots, dtype=torch.float64)
         self._fits = torch.zeros(0, dtype=torch.int8)  # -1 where it is not known yet
         self.refresh()
 
     def refresh(self) -> None:
         """Take over what the memory holds."""
         values = self._memory.values
-        self.norms = values.square().mean(1).sqrt().clamp(min=1e-150).to(self._dtype)
+        self.norms = values.square().mean(1).sqrt().clamp(min=1e-150)
         """Root mean square of each behaviour, `(K,)`."""
-        self.units = (values / values.square().mean(1, keepdim=True).sqrt().clamp(min=1e-150)).to(
-            self._dtype
-        )
+        self.units = values / self.norms[:, None]
         """The behaviours divided by them, `(K, N)`."""
         self.sizes = self._memory.sizes.to(values.device)
         """Nodes of each, `(K,)`."""
@@ -72,5 +69,5 @@ class Patterns:
                 symbols.append(symbol)
                 gains.append(gain)
         self._symbols[rows, slots] = torch.tensor(symbols, dtype=torch.int16)
-        self._gains[rows, slots] = torch.tensor(gains, dtype=self._dtype)
+        self._gains[rows, slots] = torch.tensor(gains, dtype=torch.float64)
         self._fits[items] = (self._symbols[items, 0] > 0).to(torch.int8)

@@ -10,7 +10,7 @@ from esr.loss_bias import SlotTargets
 from esr.search.chains.draws import Draws
 from esr.search.chains.patterns import Patterns
 
-__all__ = ["Choice", "Retrieval", "times", "without"]
+__all__ = ["Choice", "Retrieval", "taken", "times", "without"]
 
 _FEWEST = 256
 """Patterns that are looked at for every slot."""
@@ -197,3 +197,8 @@ def _finite(aims: SlotTargets, values: Tensor) -> tuple[Tensor, SlotTargets]:
     return torch.where(sound, values, 0), SlotTargets(
         torch.where(sound, aims.weights, 0), torch.where(sound, aims.weighted, 0), aims.offset
     )
+
+
+def taken(aims: SlotTargets, rows: Tensor) -> SlotTargets:
+    """What is wanted of some rows of B slots."""
+    return SlotTargets(aims.weights[rows], aims.weighted[rows], aims.offset[rows])
