@@ -19,7 +19,7 @@ __all__ = ["is_every_node", "pattern_of"]
 def pattern_of(
     name: str, rule: RuleLine | CountLine, values: Values, moving: frozenset[str]
 ) -> Pattern:
-    """A rule on trees, as `moving` says of all numbers of nodes or of that of the values.
+    """A rule compiled for trees: for those of any size if it names nothing that depends on it.
 
     Arguments:
         name: Of the rule.

@@ -44,6 +44,8 @@ def is_lasting(rule: RuleLine | CountLine, moving: frozenset[str]) -> bool:
         return False
     if isinstance(rule, RuleLine):
         return all(_shift(cell.indices[0], shifts) == _NODE for cell in rule.cells)
+    if names_in(rule.bound) & moving:
+        return False
     node = rule.entries[0]
     everywhere = node is None or (isinstance(node, Name) and node.name == "node")
     return rule.most and (everywhere or _shift(node, shifts) == _NODE)

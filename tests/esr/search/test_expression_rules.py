@@ -87,6 +87,7 @@ def test_parts_are_judged_by_what_no_whole_can_mend() -> None:
         ("V[0, 'neg'] => forbid", "-x", True),
         ("at most 0 V[{1}, 'x']", "-x", True),
         ("at most 1 V[node, *]", "-x", False),
+        ("at most size(node) // 2 V[*, 'x']", "x", True),
         ("for s in symbol if size(node) > 1 : V[0, s] => forbid", "-x", True),
     ],
 )
