@@ -24,6 +24,10 @@ _FEWEST_ROWS = 16
 """With fewer training rows any column looks like the right one."""
 
 
+_FIRST = 4
+"""Parts of one column that come before those of several."""
+
+
 @dataclass(frozen=True)
 class SplitSettings:
     """How much is tried.
@@ -119,11 +123,14 @@ class _Search:
         product = power_product(question)
         if product is not None:
             front.propose(product, "powers")
-        if not _ended(front, clock) and settings.single:
-            self.parts(self._single(front), front, clock, "split", depth)
+        single = self._single(front)
+        if not _ended(front, clock):
+            self.parts(itertools.islice(single, _FIRST), front, clock, "split", depth)
         if not _ended(front, clock) and settings.several:
             several = symmetric_splits(question, settings.several)
             self.parts(several, front, clock, "symmetry", depth)
+        if not _ended(front, clock):
+            self.parts(single, front, clock, "split", depth)
 
     def parts(
         self,
@@ -160,6 +167,8 @@ class _Search:
     def _single(self, front: SearchFront) -> Iterator[Reduction]:
         """Parts of one column: the best two powers at once, then all by their length."""
         question, most = front.question, self._settings.single
+        if most == 0:
+            return
         pool = inner_pool(question.training, question.primitives, self._settings.inner_functions)
         if not pool.inner:
             return
