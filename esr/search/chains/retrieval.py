@@ -1,4 +1,4 @@
-"""Retrieval at a slot: every stored program is scored there at once, with a free gain and shift."""
+"""Retrieval at a slot: all stored programs are scored there at once, with free gain and shift."""
 
 import math
 from dataclasses import dataclass

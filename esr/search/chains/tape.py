@@ -39,7 +39,7 @@ class Batch:
 
 def batches(keys: Tensor, size: int) -> list[Batch]:
     """The levels of sorted keys `level * size + kind`, `(n,)`, and the kinds on each."""
-    present, counts = keys.unique_consecutive(return_counts=True)
+    present, counts = torch.unique_consecutive(keys, return_counts=True)
     levels: dict[int, list[tuple[int, int]]] = {}
     for key, count in torch.stack([present, counts], 1).tolist():
         levels.setdefault(key // size, []).append((key % size, count))
@@ -116,9 +116,12 @@ class Tape:
             found = values[level.start : level.stop]
             pieces = zip(
                 functions,
-                found.split(level.counts),
-                firsts.split(level.counts),
-                [*seconds.split(level.counts[:binary]), *[None] * (len(functions) - binary)],
+                torch.split(found, list(level.counts)),
+                torch.split(firsts, list(level.counts)),
+                [
+                    *torch.split(seconds, list(level.counts[:binary])),
+                    *[None] * (len(functions) - binary),
+                ],
                 strict=True,
             )
             for function, out, first, second in pieces:

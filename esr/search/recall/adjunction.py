@@ -59,7 +59,7 @@ class Adjunction:
         memory = remember(question, self._programs, clock)
         values = memory.values[len(rows.variables) :]
         for transform in transforms(question)[:_TARGETS]:
-            if front.exact is not None or clock.expired:
+            if _over(front, clock):
                 return
             view = LinearView(transform, rows.weights, terms, columns)
             if view.is_explained:
@@ -71,7 +71,7 @@ class Adjunction:
                 found = view.write(further, multiples)
                 if found is not None:
                     front.propose(found[0], "adjunction")
-                if front.exact is not None or clock.expired:
+                if _over(front, clock):
                     return
                 bare = LinearView(transform, rows.weights, [None], columns[:1])
                 every = torch.cat([columns[1:], multiples])
@@ -81,6 +81,10 @@ class Adjunction:
                     found = bare.write([t for t in few if t is not None], every[chosen[:count]])
                     if found is not None:
                         front.propose(found[0], "adjunction")
+
+
+def _over(front: SearchFront, clock: Clock) -> bool:
+    return front.exact is not None or clock.expired
 
 
 def _standing_out(

@@ -72,8 +72,11 @@ class PowerView(Projection):
             return None
         solution = torch.linalg.lstsq((columns / lengths).T, self.whole[:, None]).solution
         powers = (solution / lengths)[1:, 0].tolist()
-        factors, product = [], torch.ones_like(self._roots)
-        bases = zip([*self._variables, *terms], torch.cat([self._values, values]), powers)
+        product = torch.ones_like(self._roots)
+        factors = list[tuple[Expression, float]]()
+        bases = zip(
+            [*self._variables, *terms], torch.cat([self._values, values]), powers, strict=True
+        )
         for place, (term, base, power) in enumerate(bases):
             if place >= len(self._variables) and self._exponential is not None:
                 factors.append((Call(self._exponential, (power * term,)), 1.0))

@@ -1,0 +1,91 @@
+"""The search engine of the energy core: exact stages, recall, splits, and tempered chains."""
+
+from dataclasses import dataclass
+
+from esr.random import RandomStreams
+from esr.search.chains import Chains
+from esr.search.chains import Parts as ChainParts
+from esr.search.clock import Clock
+from esr.search.engine import Engine, Stages
+from esr.search.front import SearchFront
+from esr.search.patience import Patience
+from esr.search.polish import Polish
+from esr.search.recall import Adjunction, Recall, Round
+from esr.search.relations import Relations
+from esr.search.splits import Splits
+
+__all__ = ["HopfieldEngine", "Parts"]
+
+_SHARES = {"adjunction": 0.2, "recall": 0.3, "splits": 0.4, "chains": 0.9}
+_WITHOUT_PAIRS = tuple(Round(programs, 0, 0, 0, 0) for programs in (4000, 12000, 30000))
+_POLISHING = 0.06
+"""Share of the time that is kept for the last stage."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the search has; each can be left out to see what it is worth.
+
+    Arguments:
+        relations: Exact stages: null spaces, power laws and sparse sums.
+        memory: Behaviours of small programs to retrieve from, in recall and in the chains.
+        curvature: Retrieval by the second-order model of the loss; by its slope alone if not.
+        hebbian: Potentials of the chains learn from the best programs.
+        pairs: Sums and products of two patterns.
+        splits: Problems in fewer variables.
+        chains: Tempered replicas.
+    """
+
+    relations: bool = True
+    memory: bool = True
+    curvature: bool = True
+    hebbian: bool = True
+    pairs: bool = True
+    splits: bool = True
+    chains: bool = True
+
+
+class HopfieldEngine:
+    """Lowers one energy, misfit + size + rules, by ever more expensive moves.
+
+    Relations that hold exactly are looked for first; then behaviours of small programs are
+    retrieved that complete the target; then problems are split into smaller ones, which the
+    first two solve; and tempered replicas of programs search with what is left of the time. All
+    propose to one front. It ends when an equation is exact, when time is over, or when the best
+    equation leaves nothing but noise and has not changed for long.
+
+    Arguments:
+        parts: What to leave out.
+    """
+
+    def __init__(self, parts: Parts | None = None) -> None:
+        self._parts = Parts() if parts is None else parts
+
+    def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
+        """Search for equations of `front.question`."""
+        most = clock.left
+        patience = Patience(front)
+        working = Clock(most * (1 - _POLISHING), patience)
+        Stages(self._stages(), _SHARES).search(front, working, streams)
+        Polish().search(front, clock, streams)
+
+    def _stages(self) -> dict[str, Engine]:
+        parts = self._parts
+        stages: dict[str, Engine] = {}
+        if parts.relations:
+            stages["relations"] = Relations()
+        if parts.memory:
+            stages["adjunction"] = Adjunction()
+            stages["recall"] = Recall() if parts.pairs else Recall(_WITHOUT_PAIRS)
+        if parts.splits and stages:
+            stages["splits"] = Splits(Stages(dict(stages)))
+        if parts.chains:
+            stages["chains"] = Chains(
+                ChainParts(
+                    retrieval=parts.memory,
+                    curvature=parts.curvature,
+                    pairs=parts.pairs and parts.memory,
+                    hebbian=parts.hebbian,
+                )
+            )
+        return stages
