@@ -1,0 +1,5 @@
+"""Exact relations."""
+
+from esr.search.relations.engine import Relations
+
+__all__ = ["Relations"]
