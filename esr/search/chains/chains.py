@@ -190,7 +190,7 @@ class _Run:
         """Let the potentials learn from the best chains, equal ones once."""
         elites = self.population.elites(_ELITES)
         if len(elites):
-            distinct = self.population.programs.symbols[elites].unique(dim=0)
+            distinct = torch.unique(self.population.programs.symbols[elites], dim=0)
             self.potentials.learn_(distinct, _RATE)
 
     def _judged(self, programs: Programs, groups: Tensor) -> Fits:

@@ -104,7 +104,7 @@ class Heap:
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
             above = reach[:, (first - 1) // 2 : first]
-            above += reach[:, first:last].unflatten(1, (-1, 2)).amax(2)
+            above += reach[:, first:last].reshape(len(reach), -1, 2).amax(2)
         return reach.long()
 
     def above(self, mask: Tensor) -> Tensor:
@@ -112,5 +112,7 @@ class Heap:
         mask = mask.clone()
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
-            mask[:, (first - 1) // 2 : first] |= mask[:, first:last].unflatten(1, (-1, 2)).any(2)
+            mask[:, (first - 1) // 2 : first] |= (
+                mask[:, first:last].reshape(len(mask), -1, 2).any(2)
+            )
         return mask

@@ -34,12 +34,12 @@ class Batch:
     start: int
     stop: int
     kinds: tuple[int, ...]
-    counts: tuple[int, ...]
+    counts: list[int]
 
 
 def batches(keys: Tensor, size: int) -> list[Batch]:
     """The levels of sorted keys `level * size + kind`, `(n,)`, and the kinds on each."""
-    present, counts = keys.unique_consecutive(return_counts=True)
+    present, counts = torch.unique_consecutive(keys, return_counts=True)
     levels: dict[int, list[tuple[int, int]]] = {}
     for key, count in torch.stack([present, counts], 1).tolist():
         levels.setdefault(key // size, []).append((key % size, count))
@@ -47,7 +47,7 @@ def batches(keys: Tensor, size: int) -> list[Batch]:
     for groups in levels.values():
         kinds, numbers = zip(*groups, strict=True)
         stop = start + sum(numbers)
-        found.append(Batch(start, stop, kinds, numbers))
+        found.append(Batch(start, stop, kinds, list(numbers)))
         start = stop
     return found
 
@@ -116,9 +116,12 @@ class Tape:
             found = values[level.start : level.stop]
             pieces = zip(
                 functions,
-                found.split(level.counts),
-                firsts.split(level.counts),
-                [*seconds.split(level.counts[:binary]), *[None] * (len(functions) - binary)],
+                torch.split(found, level.counts),
+                torch.split(firsts, level.counts),
+                [
+                    *torch.split(seconds, level.counts[:binary]),
+                    *[None] * (len(functions) - binary),
+                ],
                 strict=True,
             )
             for function, out, first, second in pieces:
