@@ -180,6 +180,6 @@ class _Problem:
         slopes = self._descent.slopes(gains, values)
         columns = slopes.index_select(0, self._edges).mul_(values.index_select(0, self._rows))
         used = gains.gather(1, self._slots.clamp(max=gains.shape[1] - 1))
-        columns = columns.reshape(*free.shape, *columns.shape[1:]).div_(used[..., None])
+        columns = columns.view(*free.shape, -1).div_(used[..., None])
         columns = columns.masked_fill_(self._none[..., None], 0).nan_to_num_(0.0, 0.0, 0.0)
         return values.index_select(0, self._tape.roots), columns

@@ -50,16 +50,15 @@ class EdgePotentials:
         tables = weights.new_zeros(heap.depth, 2, alphabet.size, alphabet.size)
         for level in range(heap.depth):
             share = low + (high - low) * level / max(heap.depth - 2, 1)
-            filled = (
-                leaves if level == heap.depth - 1 else share * leaves + (1 - share) * functions
-            )
+            share = 1.0 if level == heap.depth - 1 else share
+            filled = share * leaves + (1 - share) * functions
             tables[level, 0, arities >= 1] = filled
             tables[level, 1, arities == 2] = filled
             tables[level, 0, arities < 1, 0] = 1
             tables[level, 1, arities < 2, 0] = 1
+        share = 1.0 if heap.depth == 1 else low
         tables[0] = 0
-        share = high if heap.depth == 1 else low
-        tables[0, 0, 0] = leaves if heap.depth == 1 else share * leaves + (1 - share) * functions
+        tables[0, 0, 0] = share * leaves + (1 - share) * functions
         return tables
 
     def draw(self, count: int, draws: Draws) -> Tensor:

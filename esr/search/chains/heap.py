@@ -104,7 +104,7 @@ class Heap:
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
             above = reach[:, (first - 1) // 2 : first]
-            above += _pairs(reach[:, first:last]).amax(2)
+            above += reach[:, first:last].reshape(len(reach), -1, 2).amax(2)
         return reach.long()
 
     def above(self, mask: Tensor) -> Tensor:
@@ -112,10 +112,7 @@ class Heap:
         mask = mask.clone()
         for level in reversed(range(1, self.depth)):
             first, last = 2**level - 1, 2 ** (level + 1) - 1
-            mask[:, (first - 1) // 2 : first] |= _pairs(mask[:, first:last]).any(2)
+            mask[:, (first - 1) // 2 : first] |= (
+                mask[:, first:last].reshape(len(mask), -1, 2).any(2)
+            )
         return mask
-
-
-def _pairs(slots: Tensor) -> Tensor:
-    """The slots of a level `(R, 2L)` as pairs of children, `(R, L, 2)`."""
-    return slots.reshape(len(slots), slots.shape[1] // 2, 2)

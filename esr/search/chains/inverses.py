@@ -53,6 +53,11 @@ def _base(target: Tensor, exponent: Tensor) -> Tensor:
     return torch.where(target > 0, target, math.nan).pow(1 / exponent)
 
 
+def _within_quarter(angle: Tensor) -> Tensor:
+    """Angles from minus to plus a quarter turn, others as NaN."""
+    return torch.where(angle.abs() <= math.pi / 2, angle, math.nan)
+
+
 _OF_TWO: dict[tuple[str, int], Callable[[Tensor, Tensor], Tensor]] = {
     ("add", 0): lambda target, other: target - other,
     ("add", 1): lambda target, other: target - other,
@@ -71,11 +76,9 @@ _OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "sqrt": lambda target: torch.where(target >= 0, target.square(), math.nan),
     "exp": torch.log,
     "log": torch.exp,
-    "asin": lambda target: torch.where(target.abs() <= math.pi / 2, target.sin(), math.nan),
-    "acos": lambda target: torch.where(
-        (target - math.pi / 2).abs() <= math.pi / 2, target.cos(), math.nan
-    ),
-    "atan": lambda target: torch.where(target.abs() < math.pi / 2, target.tan(), math.nan),
+    "asin": lambda target: _within_quarter(target).sin(),
+    "acos": lambda target: _within_quarter(math.pi / 2 - target).sin(),
+    "atan": lambda target: _within_quarter(target).tan(),
     "sinh": torch.asinh,
     "tanh": torch.atanh,
     "sigmoid": torch.logit,

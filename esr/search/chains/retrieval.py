@@ -1,4 +1,4 @@
-"""Retrieval at a slot: all stored programs are scored there at once, with free gain and shift."""
+"""Retrieval at a slot: many stored programs are scored there at once, with a free frame."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,10 @@ from esr.search.chains.patterns import Patterns
 
 __all__ = ["Choice", "Retrieval", "taken", "times", "without"]
 
-_FEWEST = 256
-"""Patterns that are looked at for every slot."""
+_LOOKS, _FEWEST = 300_000, 256
+"""Patterns that are looked at in a draw, all slots together, and at least for each slot."""
+_SHORTLIST = 24
+"""Patterns that the draw for a slot is from."""
 _MOST_LEVELS = 32
 """More than any heap has."""
 
@@ -49,21 +51,10 @@ class Retrieval:
         node: Energy of a node.
         curvature: Whether the energy is quadratic in F; otherwise its first order alone,
             :math:`-dL/dV \cdot F`, which prefers the largest outputs.
-        shortlist: How many patterns the draw is from.
-        looks: How many patterns are looked at in a draw, for all slots together.
     """
 
-    def __init__(
-        self,
-        patterns: Patterns,
-        node: float,
-        *,
-        curvature: bool = True,
-        shortlist: int = 24,
-        looks: int = 300_000,
-    ) -> None:
-        self._patterns, self._node = patterns, node
-        self._curvature, self._shortlist, self._looks = curvature, shortlist, looks
+    def __init__(self, patterns: Patterns, node: float, *, curvature: bool = True) -> None:
+        self._patterns, self._node, self._curvature = patterns, node, curvature
         self.refresh()
 
     def refresh(self) -> None:
@@ -94,11 +85,10 @@ class Retrieval:
             count: How many for each slot.
             draws: Where draws come from.
         """
-        window = draws.order(len(self._patterns))[
-            : max(_FEWEST, self._looks // max(len(present), 1))
-        ]
+        looks = max(_FEWEST, _LOOKS // max(1, len(present)))
+        window = draws.order(len(self._patterns))[:looks]
         keys, form = self._keys(aims, present, forms, room, window)
-        shortlist = min(self._shortlist, len(window))
+        shortlist = min(_SHORTLIST, len(window))
         best, places = keys.topk(shortlist, dim=1, largest=False)
         noise = -(-draws.uniform(*best.shape).clamp(min=1e-300).log()).log()
         drawn = noise * temperatures[:, None] - 0.5 * best.double().log()

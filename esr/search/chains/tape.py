@@ -34,7 +34,7 @@ class Batch:
     start: int
     stop: int
     kinds: tuple[int, ...]
-    counts: tuple[int, ...]
+    counts: list[int]
 
 
 def batches(keys: Tensor, size: int) -> list[Batch]:
@@ -47,7 +47,7 @@ def batches(keys: Tensor, size: int) -> list[Batch]:
     for groups in levels.values():
         kinds, numbers = zip(*groups, strict=True)
         stop = start + sum(numbers)
-        found.append(Batch(start, stop, kinds, numbers))
+        found.append(Batch(start, stop, kinds, list(numbers)))
         start = stop
     return found
 
@@ -116,10 +116,10 @@ class Tape:
             found = values[level.start : level.stop]
             pieces = zip(
                 functions,
-                torch.split(found, list(level.counts)),
-                torch.split(firsts, list(level.counts)),
+                torch.split(found, level.counts),
+                torch.split(firsts, level.counts),
                 [
-                    *torch.split(seconds, list(level.counts[:binary])),
+                    *torch.split(seconds, level.counts[:binary]),
                     *[None] * (len(functions) - binary),
                 ],
                 strict=True,
