@@ -13,8 +13,8 @@ __all__ = ["Patience"]
 
 _NOISE = 0.1
 """Predictable share of residuals below which they count as noise."""
-_ROWS = 400
-"""Rows that are looked at."""
+_FEWEST, _ROWS = 40, 400
+"""Training rows without which nothing can be said, and rows that are looked at."""
 
 
 class Patience:
@@ -30,7 +30,7 @@ class Patience:
     def __init__(
         self,
         front: SearchFront,
-        least: float = 5.0,
+        least: float = 10.0,
         share: float = 1.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,6 +55,8 @@ class Patience:
     @torch.no_grad()
     def _leaves_noise(self, best: Candidate) -> bool:
         rows = self._front.question.training
+        if len(rows.target) < _FEWEST:
+            return False
         residuals = rows.target - best.expression.evaluate(rows.columns)
         first = slice(0, _ROWS)
         return predictable_share(rows.inputs[first], residuals[first]) < _NOISE
