@@ -20,6 +20,7 @@ _PRODUCT, _QUOTIENT = Operation(MUL), Operation(DIV)
 _SUM, _DIFFERENCE = Operation(ADD), Operation(SUB)
 _CORE = ("sin", "cos", "exp", "tanh", "log")
 _USUAL = (*_CORE, "cosh", "sinh", "asin", "acos", "atan", "tan", "gaussian")
+_RATES, _PERIODIC = ("exp", "sin", "cos", "tanh", "cosh", "sinh"), ("sin", "cos")
 """Functions to try first, and those to try next."""
 _FEW = 2
 """Up to so many variables numbers inside functions are tried on a fine grid."""
@@ -69,6 +70,8 @@ def recipes(primitives: PrimitiveSet, variables: int) -> list[Recipe]:
     core = _with_factors(_functions(primitives, _CORE))
     usual = _with_factors(_functions(primitives, _USUAL))
     every = _with_factors(_functions(primitives))
+    bounded = _with_factors(_functions(primitives, _RATES))
+    periodic = _with_factors(_functions(primitives, _PERIODIC), (0.5,))
     grid = _with_factors(
         _functions(primitives, _USUAL if few else _CORE),
         _FINE + _TURNS if few else _COARSE + _TURNS[:2],
@@ -77,9 +80,11 @@ def recipes(primitives: PrimitiveSet, variables: int) -> list[Recipe]:
     root = (Operation(SQRT),) if SQRT.name in primitives else ()
     shifts = [Operation(ADD, number=c) for c in (_SHIFTS if few else _WHOLE)]
     powers = tuple(Operation(p) for p in primitives.values() if _is_binary(p))
-    v, monomials, made = ("variables",), ("terms", "ratios", "laurent"), ("products", "mixed")
+    v, made = ("variables",), ("products", "mixed")
+    longer = ("triples", "quadruples", "quintuples")
+    monomials = ("terms", "ratios", *longer, "laurent")
     both, signed = (_PRODUCT, _QUOTIENT), (_SUM, _DIFFERENCE)
-    one_off = (_PLUS_ONE, _ONE_MINUS)
+    one_off, simple = (_PLUS_ONE, _ONE_MINUS), ("terms", "differences")
     every_recipe = [
         Recipe("terms", (_SQUARE,), v),
         Recipe("terms", (_PRODUCT,), v, v),
@@ -87,35 +92,42 @@ def recipes(primitives: PrimitiveSet, variables: int) -> list[Recipe]:
         Recipe("ratios", (_INVERSE,), v),
         Recipe("ratios", (_QUOTIENT,), v, v, disjoint=True),
         Recipe("differences", signed, v, v),
-        *[Recipe("waves", (operation,), ("terms", "differences"), share=2) for operation in core],
+        *[Recipe("waves", (operation,), simple, share=2) for operation in core],
+        Recipe("squared", (_SQUARE,), ("waves",), share=2),
         Recipe("waves", powers, v, v),
-        Recipe("waves", core, ("ratios",), share=4),
+        Recipe("rates", bounded, ("ratios",), share=3),
         Recipe("roots", root, ("terms",)),
         Recipe("shifted", one_off, ("terms", "ratios"), share=2),
         Recipe("waves", grid, v, share=6),
-        Recipe("ratios", both, ("terms", "ratios"), v, 6, disjoint=True),
-        Recipe("ratios", both, ("ratios",), v, 6, disjoint=True),
-        Recipe("ratios", both, ("ratios",), v, 6, disjoint=True),
+        Recipe("triples", both, ("terms", "ratios"), v, 5, disjoint=True),
+        Recipe("quadruples", both, ("triples",), v, 6, disjoint=True),
+        Recipe("quintuples", both, ("quadruples",), v, 6, disjoint=True),
         Recipe("laurent", (_SQUARE,), ("ratios",), share=2),
         Recipe("laurent", (_CUBE,), v),
-        Recipe("laurent", both, ("terms", "laurent", "ratios"), v, 2),
-        Recipe("roots", root, ("ratios", "laurent"), share=2),
+        Recipe("laurent", both, ("terms", "laurent", "ratios", *longer), v, 2),
+        Recipe("roots", root, ("ratios", "laurent", *longer), share=2),
         Recipe("sums", signed, ("terms",), ("terms",), 4),
         Recipe("shifted", (*one_off, *shifts), monomials, share=4),
         Recipe("squares", (_SQUARE,), ("differences", "sums")),
         Recipe("distances", (_SUM,), ("squares",), ("squares",)),
-        Recipe("compounds", (_PRODUCT,), ("differences", "sums"), v, 2),
+        Recipe("gaps", both, ("differences",), v, 2, disjoint=True),
+        Recipe("compounds", (_PRODUCT,), ("sums",), v, 1),
         Recipe("compounds", (_QUOTIENT,), ("variables", "terms"), ("differences", "sums"), 2),
         Recipe("compounds", (_INVERSE, *root), ("shifted", "sums", "distances"), share=2),
-        Recipe("moved", one_off, ("waves",), share=6),
-        Recipe("moved", (_SQUARE, _INVERSE), ("waves",), share=3),
-        Recipe("waves", core, ("ratios",), share=6),
-        Recipe("waves", usual, ("differences", "sums", "shifted"), share=4),
-        Recipe("waves", doubled, ("terms", "compounds"), share=4),
-        Recipe("waves", doubled, ("ratios",), share=4, since=1),
+        *[Recipe("rates", (operation,), longer, share=3) for operation in bounded],
+        Recipe("moved", one_off, ("rates",), share=4),
         Recipe("moved", one_off, ("waves",), share=4),
+        Recipe("moved", (_INVERSE,), ("waves", "rates"), share=2),
+        *[Recipe("waves", (operation,), ("gaps",), share=2) for operation in periodic],
+        Recipe("waves", usual, ("sums", "shifted"), share=4),
+        Recipe("waves", doubled, ("terms", "compounds"), share=4),
+        Recipe("quintuples", both, ("quadruples",), v, 6, since=1, disjoint=True),
+        *[Recipe("rates", (operation,), longer, share=4, since=1) for operation in bounded],
+        Recipe("moved", one_off, ("rates",), share=9, since=1),
+        Recipe("rates", doubled, ("ratios", *longer), share=4, since=1),
         Recipe("waves", every, ("variables", "terms"), share=3, since=1),
         Recipe("waves", grid, ("terms", "shifted"), share=4, since=1),
+        Recipe("products", (_PRODUCT,), ("squared",), v, 2, since=1),
         Recipe("products", (_PRODUCT,), ("waves", "moved"), v, 4, since=1),
         Recipe("products", (_PRODUCT,), ("waves",), ("terms", "roots"), 5, since=1),
         Recipe("products", (_PRODUCT,), ("waves",), ("waves",), 5, since=1),

@@ -11,8 +11,10 @@ from esr.search.question import Question
 
 __all__ = ["Growth", "remember"]
 
-_ROUNDS = (4000, 12000)
+_ROUNDS = (5000, 15000)
 """Sizes at which growth begins another round."""
+_PAIRS = 4
+"""Pairs that are listed for each program wanted, since some are known or not allowed."""
 
 
 def remember(question: Question, programs: int, clock: Clock, *, spare: int = 2000) -> Memory:
@@ -73,9 +75,8 @@ class Growth:
         """Store up to so many results of a recipe."""
         left, right = self.group(*recipe.left), None
         if recipe.right:
-            wanted = 1 + 2 * most // len(recipe.operations)
             same = recipe.left == recipe.right
-            left, right = _pairs(left, self.group(*recipe.right), wanted, same)
+            left, right = _pairs(left, self.group(*recipe.right), _PAIRS * most, same)
             if recipe.disjoint:
                 used = self.memory.used
                 apart = (used[left] & used[right]) == 0

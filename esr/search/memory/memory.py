@@ -15,8 +15,9 @@ __all__ = ["Memory"]
 
 _CHUNK = 4096
 """Programs that are run at a time."""
-_LARGEST, _FLATTEST = 1e9, 1e-9
-"""Largest value of a behaviour, and the smallest deviation from its mean relative to that."""
+_SMALLEST, _LARGEST, _FLATTEST = 1e-30, 1e9, 1e-9
+"""Range of the largest value of a behaviour, and the smallest deviation from its mean relative to
+that."""
 _WRITTEN, _VARIABLE = -2, -1
 _FIELDS = 6
 """Of a program: code of its operation, left, right, size, height, bits of its variables."""
@@ -204,7 +205,7 @@ class Memory:
         """
         largest = values.abs().amax(1)
         spread = (values - values.mean(1, keepdim=True)).abs().amax(1)
-        usable = (largest < _LARGEST) & (spread > _FLATTEST * largest)  # False for NaN
+        usable = (largest > _SMALLEST) & (largest < _LARGEST) & (spread > _FLATTEST * largest)
         kept = usable.nonzero()[:, 0]
         values, table = values[kept], table[kept]
         kept = self._first(self._keys(values, shifts=False), self._known)

@@ -69,7 +69,9 @@ class Promises:
         if not any(wanted):
             return target.new_empty(0, len(target))
         columns = self._rows.columns
-        numbers = [target.new_full((), n.value) for n in prefix(expression) if isinstance(n, Constant)]
+        numbers = [
+            target.new_full((), n.value) for n in prefix(expression) if isinstance(n, Constant)
+        ]
         evaluator = Evaluator(expression, tuple(columns))
         _, slopes = evaluator.with_slopes(tuple(columns.values()), numbers, wanted)
         return torch.stack([torch.zeros_like(target) + slope for slope in slopes])

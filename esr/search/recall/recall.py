@@ -10,17 +10,19 @@ from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
 from esr.search.memory import Growth, Memory
+from esr.search.recall.bank import Bank
 from esr.search.recall.retrieval import product_pairs, singles, sum_pairs, thirds
 from esr.search.recall.shortlist import Shortlist
-from esr.search.recall.view import View, project, units_of
+from esr.search.recall.view import View, project, unexplained, units_of
 from esr.search.recall.views import views
 
 __all__ = ["Recall", "Round"]
 
-_MATCHES = 200
+_PAIRS = 200
 """Best pairs of a retrieval."""
-_SINGLES = 60
-"""Best programs of a retrieval, each of which is completed by another one."""
+_SINGLES = 80
+"""Best programs or products of a retrieval, each of which is completed by one more program."""
+_FEWEST = 2
 _FEW_ROWS = 100
 """Up to so many rows pairs are scored in double precision: fewer rows let more of them fit."""
 
@@ -45,9 +47,9 @@ class Round:
 
 
 _ROUNDS = (
-    Round(4000, 1000, 1500, 700, 1500),
-    Round(12000, 2000, 4000, 1000, 2500),
-    Round(30000, 4000, 10000, 1500, 4000),
+    Round(5000, 1000, 1500, 700, 1500),
+    Round(15000, 2000, 4000, 1000, 2500),
+    Round(32000, 3000, 10000, 1000, 4000),
 )
 
 
@@ -81,6 +83,7 @@ class Recall:
             if asked.over:
                 return
             growth.grow(round_.programs, clock)
+            asked.grown()
             asked.alone(usual)
             asked.products(usual, round_.products)
             asked.sums(usual, round_.sums)
@@ -99,13 +102,16 @@ class _Retrieval:
         proposals: How many equations are proposed at a time.
     """
 
-    def __init__(
-        self, front: SearchFront, memory: Memory, clock: Clock, proposals: int
-    ) -> None:
+    def __init__(self, front: SearchFront, memory: Memory, clock: Clock, proposals: int) -> None:
         self._front, self._memory, self._clock = front, memory, clock
         self._shortlist = Shortlist(front, memory, proposals)
         few = len(front.question.training.target) <= _FEW_ROWS
         self._type = torch.float64 if few else torch.float32
+        self._banks: dict[bool, Bank] = {}
+
+    def grown(self) -> None:
+        """Take notice that the memory has grown."""
+        self._banks = {}
 
     @property
     def over(self) -> bool:
@@ -122,14 +128,15 @@ class _Retrieval:
     def alone(self, looked_at: Sequence[View]) -> None:
         """Ask for single programs, and for each of the best for one more."""
         for view in self._worth(looked_at):
-            units, places = units_of(view, self._memory.values)
-            if len(units) == 0:
+            bank = self._bank(view)
+            geometry = view.weights, view.directions
+            if len(bank.places) == 0:
                 continue
-            hits = singles(view.target, units, _SINGLES)
-            self._shortlist.add(view, places[hits.places], hits.explained, product=False)
-            more = thirds(view.target, units, units[hits.places], _SINGLES)
-            pairs = torch.cat([hits.places[more.places[:, 0]], more.places[:, 1:]], 1)
-            self._shortlist.add(view, places[pairs], more.explained, product=False)
+            hits = singles(view.target, bank, *geometry, _SINGLES)
+            spans = self._add(view, bank.places[hits.places])
+            more = thirds(view.target, bank, *geometry, spans, _PAIRS)
+            first = hits.places[more.places[:, 0], 0]
+            self._add(view, bank.places[torch.stack([first, more.places[:, 1]], 1)])
         self._shortlist.propose("recall of programs")
 
     def sums(self, looked_at: Sequence[View], programs: int) -> None:
@@ -141,14 +148,9 @@ class _Retrieval:
         """
         for view in self._worth(looked_at):
             units, places = units_of(view, self._memory.values[:programs])
-            if len(units) < 2:
-                continue
-            hits = sum_pairs(view.target, units.to(self._type), _MATCHES, self._clock)
-            scores = (units[hits.places] @ view.target)  # (H, 2)
-            cosines = units[hits.places].prod(1).sum(1)
-            crossed = scores.square().sum(1) - 2 * scores.prod(1) * cosines
-            explained = crossed / (1 - cosines.square())
-            self._shortlist.add(view, places[hits.places], explained, product=False)
+            if len(units) >= _FEWEST:
+                hits = sum_pairs(view.target, units.to(self._type), _PAIRS, self._clock)
+                self._add(view, places[hits.places])
         self._shortlist.propose("recall of sums")
 
     def products(self, looked_at: Sequence[View], programs: int) -> None:
@@ -158,24 +160,45 @@ class _Retrieval:
             looked_at: The views; those that do not add behaviours themselves are passed over.
             programs: How many programs.
         """
-        values = self._memory.values[:programs]
-        patterns = values / values.square().mean(1, keepdim=True).sqrt()
-        for view in self._worth(looked_at):
-            if not view.adds_behaviours:
-                continue
-            hits = product_pairs(
-                view.target, view.directions, view.weights, patterns.to(self._type), _MATCHES, self._clock
-            )
-            left = project(values[hits.places].prod(1) * view.weights, view.directions)
-            left = left / left.norm(dim=1, keepdim=True)
-            explained = (left @ view.target).square()
-            self._shortlist.add(view, hits.places, explained, product=True)
-            units, places = units_of(view, self._memory.values[:4*programs])
-            best = explained.nan_to_num(nan=0.0).topk(min(_SINGLES, len(explained))).indices
-            more = thirds(view.target, units, left[best, None], _SINGLES)
-            triples = torch.cat([hits.places[best[more.places[:, 0]]], places[more.places[:, 1:]]], 1)
-            self._shortlist.add(view, triples, more.explained, product=True)
+        for view in self._worth([view for view in looked_at if view.adds_behaviours]):
+            bank = self._bank(view)
+            geometry = view.weights, view.directions
+            rough = bank.rough[:programs]
+            hits = product_pairs(view.target, rough, *geometry, _PAIRS, self._clock)
+            places = bank.places[hits.places]
+            spans = self._add(view, places, product=True)[:_SINGLES]
+            more = thirds(view.target, bank, *geometry, spans, _PAIRS)
+            triples = [places[more.places[:, 0]], bank.places[more.places[:, 1:]]]
+            self._add(view, torch.cat(triples, 1), product=True)
         self._shortlist.propose("recall of products")
+
+    def _add(self, view: View, places: Tensor, *, product: bool = False) -> Tensor:
+        """Put matches on the shortlist, looked at in double precision.
+
+        Arguments:
+            view: The view.
+            places: Places in memory, `(H, P)`.
+            product: Whether the first two programs of each are multiplied.
+        Returns:
+            The first term of each beside the basis, of length 1, `(H, N)`.
+        """
+        values = self._memory.values[places]  # (H, P, N)
+        if product:
+            values = torch.cat([values[:, :1] * values[:, 1:2], values[:, 2:]], 1)
+        shape = values.shape
+        columns = (view.patterns(values.flatten(0, 1)) * view.weights).view(shape)
+        shares = unexplained(view, columns)
+        self._shortlist.add(view, places, shares, product=product)
+        first = project(columns[:, 0], view.directions)
+        return (first / first.norm(dim=1, keepdim=True)).nan_to_num(nan=0.0)
+
+    def _bank(self, view: View) -> Bank:
+        """The patterns of a view, which views that add behaviours share."""
+        kind = view.adds_behaviours
+        if kind not in self._banks:
+            patterns = view.patterns(self._memory.values)
+            self._banks[kind] = Bank(patterns, precise=self._type == torch.float64)
+        return self._banks[kind]
 
     def _worth(self, looked_at: Sequence[View]) -> list[View]:
         return [view for view in looked_at if view.size > 0 and not self.over]

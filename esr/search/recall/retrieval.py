@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from esr.search.clock import Clock
+from esr.search.recall.bank import Bank
 
 __all__ = ["Hits", "product_pairs", "singles", "sum_pairs", "thirds"]
 
@@ -29,46 +30,54 @@ class Hits:
     explained: Tensor
 
 
-def singles(target: Tensor, units: Tensor, most: int) -> Hits:
-    r"""Patterns that match a target best.
+def singles(target: Tensor, bank: Bank, weights: Tensor, basis: Tensor, most: int) -> Hits:
+    r"""Patterns that match a target best beside a basis.
 
-    .. math:: R^2_i = (f_i\cdot t)^2
+    .. math:: R^2_i = \frac{(t\cdot w f_i)^2}{\lVert w f_i\rVert^2 - \sum_k (q_k\cdot w f_i)^2}
 
     Arguments:
-        target: :math:`t`, of length 1, `(N,)`.
-        units: Patterns :math:`f` of length 1, `(K, N)`.
+        target: :math:`t`, of length 1 and orthogonal to the basis, `(N,)`.
+        bank: Patterns :math:`f`.
+        weights: Roots :math:`w` of the rows' weights, `(N,)`.
+        basis: Orthonormal :math:`q`, `(B, N)`.
         most: Largest number of matches.
     """
-    best = (units @ target).square().topk(min(most, len(units)))
+    own = bank.own(weights, basis)
+    explained = (bank.patterns @ (weights * target)).square() / own
+    best = explained.topk(min(most, len(explained)))
     return Hits(best.indices[:, None], best.values)
 
 
-def thirds(target: Tensor, units: Tensor, spans: Tensor, most: int) -> Hits:
-    r"""One more pattern beside those that span a subspace each.
+def thirds(
+    target: Tensor, bank: Bank, weights: Tensor, basis: Tensor, spans: Tensor, most: int
+) -> Hits:
+    r"""One more pattern beside each of H others and a basis.
 
-    .. math:: R^2_{hi} = \lVert P_h t\rVert^2
-              + \frac{(f_i\cdot(t - P_h t))^2}{1 - \lVert P_h f_i\rVert^2}
+    .. math:: R^2_{hi} = (t\cdot e_h)^2 + \frac{(w f_i\cdot(t - (t\cdot e_h)\,e_h))^2}
+              {\lVert w f_i\rVert^2 - \sum_k (q_k\cdot w f_i)^2 - (e_h\cdot w f_i)^2}
 
     Arguments:
-        target: :math:`t`, of length 1, `(N,)`.
-        units: Patterns :math:`f` of length 1, `(K, N)`.
-        spans: Orthonormal directions, which the projections :math:`P_h` are onto, `(H, P, N)`.
+        target: :math:`t`, of length 1 and orthogonal to the basis, `(N,)`.
+        bank: Patterns :math:`f`.
+        weights: Roots :math:`w` of the rows' weights, `(N,)`.
+        basis: Orthonormal :math:`q`, `(B, N)`.
+        spans: The others :math:`e`, of length 1 and orthogonal to the basis, `(H, N)`.
         most: Largest number of matches.
     Returns:
-        Places (subspace, pattern).
+        Places (of the other, of the pattern).
     """
-    known = spans @ target  # (H, P)
-    left = target - (known[..., None] * spans).sum(1)  # (H, N)
-    gained = (left @ units.T).square_()  # (H, K)
-    free = torch.ones_like(gained)
-    for part in spans.unbind(1):
-        free -= (part @ units.T).square_()
-    smallest = _PARALLEL[units.dtype]
-    gained.div_(free.clamp(min=smallest)).masked_fill_(free < smallest, 0)
-    explained = gained + known.square().sum(1, keepdim=True)
+    patterns, type_ = bank.rough, bank.rough.dtype
+    known = spans @ target  # (H,)
+    left = target - known[:, None] * spans  # (H, N)
+    own = bank.own(weights, basis).to(type_)
+    gained = ((weights * left).to(type_) @ patterns.T).square_()  # (H, K)
+    free = own - ((weights * spans).to(type_) @ patterns.T).square_()
+    hidden = free <= _PARALLEL[type_] * own
+    gained.div_(free).masked_fill_(hidden, 0)
+    explained = gained + known.square().to(type_)[:, None]
     best = explained.flatten().topk(min(most, explained.numel()))
-    places = torch.stack([best.indices // len(units), best.indices % len(units)], 1)
-    return Hits(places, best.values)
+    count = len(patterns)
+    return Hits(torch.stack([best.indices // count, best.indices % count], 1), best.values)
 
 
 def sum_pairs(target: Tensor, units: Tensor, most: int, clock: Clock) -> Hits:
@@ -100,7 +109,7 @@ def sum_pairs(target: Tensor, units: Tensor, most: int, clock: Clock) -> Hits:
 
 
 def product_pairs(
-    target: Tensor, basis: Tensor, weights: Tensor, patterns: Tensor, most: int, clock: Clock
+    target: Tensor, patterns: Tensor, weights: Tensor, basis: Tensor, most: int, clock: Clock
 ) -> Hits:
     r"""Pairs of patterns whose product matches a target best, beside a basis.
 
@@ -109,9 +118,9 @@ def product_pairs(
 
     Arguments:
         target: :math:`t`, of length 1 and orthogonal to the basis, `(N,)`.
-        basis: Orthonormal :math:`q`, `(B, N)`.
-        weights: Roots :math:`w` of the rows' weights, `(N,)`.
         patterns: :math:`f`, neither projected nor weighted, of about size 1, `(K, N)`.
+        weights: Roots :math:`w` of the rows' weights, `(N,)`.
+        basis: Orthonormal :math:`q`, `(B, N)`.
         most: Largest number of matches.
         clock: Pairs are left out when this has expired.
     """

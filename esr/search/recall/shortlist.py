@@ -43,16 +43,16 @@ class Shortlist:
         self._exact: list[Match] = []
         self._others: list[Match] = []
 
-    def add(self, view: View, places: Tensor, explained: Tensor, *, product: bool) -> None:
+    def add(self, view: View, places: Tensor, shares: Tensor, *, product: bool) -> None:
         """Take in matches of a view.
 
         Arguments:
             view: The view.
             places: Places in memory, `(H, P)`.
-            explained: Share of the view's target that each explains, `(H,)`.
+            shares: Share of the square of the view's target that each leaves, `(H,)`.
             product: Whether the first two programs of each are multiplied.
         """
-        errors = (1 - explained).clamp(min=0).nan_to_num(nan=1.0) * view.size**2
+        errors = shares * view.size**2
         sizes = self._memory.sizes[places].sum(1)
         lengths = self._lengths(errors, sizes)
         is_exact = errors < _EXACT * self._square

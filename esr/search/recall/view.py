@@ -156,7 +156,7 @@ def project(columns: Tensor, directions: Tensor) -> Tensor:
 
 
 def units_of(view: View, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Patterns beside a view's basis, of length 1, `(K', N)`, and whose `(K', )` they are.
+    """Patterns beside a view's basis, of length 1, `(K', N)`, and whose they are, `(K',)`.
 
     Arguments:
         view: The view.
@@ -167,6 +167,27 @@ def units_of(view: View, values: Tensor) -> tuple[Tensor, Tensor]:
     lengths = left.norm(dim=1)
     kept = (lengths > _HIDDEN * weighted.norm(dim=1)).nonzero()[:, 0]
     return left[kept] / lengths[kept, None], kept
+
+
+def unexplained(view: View, columns: Tensor) -> Tensor:
+    """Share of a view's target that weighted columns and the basis leave, `(H,)`, at most 1.
+
+    Arguments:
+        view: The view.
+        columns: P weighted patterns for each of H matches, `(H, P, N)`.
+    """
+    left = view.target.expand(len(columns), -1)
+    done: list[Tensor] = []
+    for column in project(columns.flatten(0, 1), view.directions).view_as(columns).unbind(1):
+        before = column.norm(dim=1, keepdim=True)
+        for direction in done + done:  # twice is enough for orthogonality to rounding
+            column = column - (column * direction).sum(1, keepdim=True) * direction
+        length = column.norm(dim=1, keepdim=True)
+        direction = (column / length).where(length > _HIDDEN * before, 0.0)
+        left = left - (left * direction).sum(1, keepdim=True) * direction
+        done.append(direction)
+    shares = left.square().sum(1)
+    return shares.nan_to_num(nan=1.0).clamp(max=1)
 
 
 def _independent(columns: Tensor, usable: Tensor) -> list[int]:
