@@ -22,9 +22,11 @@ _NODE = math.log(20)
 """Nats of a node, as description lengths count them."""
 _WRITTEN = 2
 """How many suggestions are written for each equation that is fitted."""
+_SHORTENED = 0.6
+"""Share of the nodes that are left at best where a sum is written well."""
 _ALIKE, _OF_ALIKE = 0.02, 2
 """Misses this near each other, relatively, are often those of one function; how many are kept."""
-_SLACK, _SLACK_PER_ROW = 20.0, 0.2
+_SLACK, _SLACK_PER_ROW = 20.0, 0.05
 """Nats that a fit may be expected to gain."""
 _WORTH_ROUNDING = 30.0
 """Nats beyond the shortest description within which numbers are worth rounding."""
@@ -52,7 +54,6 @@ class Desk:
         self._waiting: dict[Expression, float] = {}
         self._offered: set[Expression] = set()
 
-    @property
     def closed(self) -> bool:
         """Whether an equation is exact or time is over."""
         return self.front.exact is not None or self.clock.expired
@@ -75,7 +76,7 @@ class Desk:
             expression: Of any form and size.
         """
         expression = tidy(expression)
-        if expression in self._offered or self.closed:
+        if expression in self._offered or self.closed():
             return
         if expression.complexity > self.question.max_complexity:
             return
@@ -93,7 +94,7 @@ class Desk:
             most: Largest number of equations that are fitted.
         """
         for write in self._promising(_WRITTEN * most):
-            if self.closed:
+            if self.closed():
                 return
             self.offer(write(_SAME_NUMBER))
             self.offer(write(_ALMOST))
@@ -110,7 +111,7 @@ class Desk:
         Arguments:
             expression: Constants near enough for a fit to find the best.
         """
-        if self.closed:
+        if self.closed():
             return
         candidate = self.front.propose(tidy(expression), _SOURCE)
         best = self.front.best
@@ -129,7 +130,10 @@ class Desk:
         """Suggestions with the shortest descriptions, few of those that miss by the same."""
         kept: list[Callable[[float], Expression]] = []
         alike: dict[int, int] = {}
+        longest = self._longest()
         for misfit, nodes, write in sorted(self._suggested, key=lambda s: s[0] + s[1]):
+            if misfit + _SHORTENED * nodes > longest:
+                continue
             group = round(2 * misfit / self._count / _ALIKE)
             alike[group] = alike.get(group, 0) + 1
             if alike[group] <= _OF_ALIKE:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Support", "backward_path", "combination", "first_relation", "misses", "sparse_solution"]
+__all__ = [
+    "Support",
+    "backward_path",
+    "combination",
+    "first_relation",
+    "misses",
+    "sparse_solution",
+]
 
 _DEPENDENT = 1e-11
 """Share of a column that is rounding where the rest depends on columns before it."""
@@ -168,7 +175,8 @@ def misses(columns: Tensor, supports: Tensor, target: Tensor) -> Tensor:
     factor = torch.linalg.qr(chosen).Q
     rest = target - (factor @ (factor.mT @ target[:, None]))[..., 0]
     rest = rest - (factor @ (factor.mT @ rest[..., None]))[..., 0]  # (S, N)
-    return rest.square().mean(1).sqrt()
+    roots: Tensor = rest.square().mean(1).sqrt()
+    return roots
 
 
 def _independent(columns: Tensor, norms: Tensor) -> list[int]:

@@ -1,8 +1,10 @@
-"""The engine of relations: cheap exact stages first, and what noise leaves of them."""
+"""The engine of relations: cheap exact stages, and what noise leaves of them."""
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from itertools import islice
 
+from esr.equations import Constant
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
@@ -31,105 +33,148 @@ from esr.search.relations.waves import offer_waves
 
 __all__ = ["Relations"]
 
+_FEW_POWERS = 2
+"""Reciprocal and square, where all powers would take too long."""
+_ARGUMENTS = 60
+
 
 class Relations:
+    """Looks for relations that can be told by linear algebra, in about a second.
+
+    Sparse polynomials and quotients of them are found as null vectors, products of powers and
+    functions as linear relations of logarithms, sums of few terms by retrieving pairs; each for
+    the target, for functions of it and with factors that are powers split off. With noise the
+    same are least-squares fits of which the shortest are proposed. Nothing is drawn at random.
+    """
+
     def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
-        from time import process_time
-        t=process_time()
+        """Propose relations until one is exact; see `Engine`."""
         task = _Task(Desk(front, clock), View.of(front.question))
-        for stage, most in ((task.algebra,6), (task.products,3), (task.roots,0), (task.functions,5), (task.remainders,0), (task.waves,0), (task.sums,8), (task.function_terms,4), (task.inexact,8)):
-            stage()
-            if most: task.desk.settle(most)
-            if __import__('os').environ.get('TRACE'): print(stage.__name__, f"{process_time()-t:.2f}", front.proposals, task.desk.closed)
-            if task.desk.closed:
-                return
+        if not task.view.variables:
+            front.propose(Constant(float(front.question.training.target.mean())), "relations")
+            return
+        for stage, most in task.stages():
+            for step in stage():
+                if task.desk.closed():
+                    return
+                step()
+            task.desk.settle(most)
+
+
+Step = Callable[[], None]
 
 
 class _Task:
-    def __init__(self, desk, view):
+    """The stages of one search, each a series of short steps.
+
+    Arguments:
+        desk: Where equations are offered.
+        view: The data as they are.
+    """
+
+    def __init__(self, desk: Desk, view: View) -> None:
         self.desk, self.view = desk, view
 
+    def stages(self) -> tuple[tuple[Callable[[], Iterator[Step]], int], ...]:
+        """In order, each with the largest number of inexact equations that are fitted after it."""
+        return (
+            (self._algebra, 6),
+            (self._products, 3),
+            (self._transforms, 0),
+            (self._functions, 5),
+            (self._remainders, 0),
+            (self._waves, 0),
+            (self._sums, 8),
+            (self._function_terms, 4),
+            (self._inexact, 8),
+        )
+
     @cached_property
-    def peeled(self):
-        return [self.view.divided(e, self.desk.writer) for e in power_factors(self.view)]
+    def _peeled(self) -> list[View]:
+        """Views of the target without factors that are powers of variables."""
+        return [self.view.divided(key, self.desk.writer) for key in power_factors(self.view)]
 
     @property
-    def bases(self):
-        return [*self.peeled, self.view]
+    def _bases(self) -> tuple[View, ...]:
+        return (*self._peeled, self.view)
 
-    def algebra(self):
-        desk = self.desk
-        offer_products(self.view, desk, variable_factors(self.view))
-        for view in (self.view, *self.peeled):
-            if desk.closed: return
-            exact_polynomials(view, desk)
-            if desk.closed: return
-            exact_quotients(view, desk)
-        for view in (self.view, *self.peeled):
-            inexact_polynomials(view, desk)
+    def _with_powers(self, view: View, most: int | None = _FEW_POWERS) -> Iterator[View]:
+        yield view
+        yield from islice(power_views(view, self.desk.writer), most)
 
-    def products(self):
-        desk = self.desk
-        offer_products(self.view, desk, shifted_factors(self.view, desk))
+    def _through_functions(self, view: View) -> Iterator[View]:
+        return function_views(view, self.desk.question.primitives)
 
-    def roots(self):
-        desk = self.desk
-        for base in self.bases:
-            for view in (*power_views(base, desk.writer), *function_views(base, desk.question.primitives)):
-                if desk.closed: return
-                exact_polynomials(view, desk)
-                if desk.closed: return
-                exact_quotients(view, desk)
-                if desk.closed: return
-                if len(view.variables) > 1: exact_quotients(view, desk, 2.0)
+    def _calls(self, view: View) -> Atoms:
+        """Functions of simple arguments."""
+        insides = arguments(view, self.desk.writer, _ARGUMENTS)
+        return functions_of(insides, self.desk.question, everywhere=False)
 
-    def functions(self):
-        desk = self.desk
-        factors = shifted_factors(self.view, desk).joined(function_factors(self.view, desk))
-        for view in (self.view, *function_views(self.view, desk.question.primitives)):
-            if desk.closed: return
-            offer_products(view, desk, factors)
+    def _factors(self, view: View) -> Factors:
+        return shifted_factors(view, self.desk).joined(function_factors(view, self.desk))
 
-    def remainders(self):
+    def _algebra(self) -> Iterator[Step]:
+        """Power laws, polynomials and quotients of them."""
         desk = self.desk
-        for base in self.bases:
-            if desk.closed: return
-            factors = shifted_factors(base, desk).joined(function_factors(base, desk))
-            remainders = Remainders(base, factors)
-            for view in (base, *list(power_views(base, desk.writer))[:2], *function_views(base, desk.question.primitives)):
-                if desk.closed: return
-                remainders.offer(view, desk)
+        yield partial(offer_products, self.view, desk, variable_factors(self.view))
+        for view in (self.view, *self._peeled):
+            yield partial(exact_polynomials, view, desk)
+            yield partial(exact_quotients, view, desk)
+        for view in (self.view, *self._peeled):
+            yield partial(inexact_polynomials, view, desk)
 
-    def sums(self):
-        desk = self.desk
-        for base in self.bases:
-            called = functions_of(arguments(base, desk.writer, 60), desk.question, everywhere=False)
-            terms = few_terms(base, desk, called)
-            for view in (base, *power_views(base, desk.writer)):
-                if desk.closed: return
-                offer_few_terms(view, desk, terms)
+    def _products(self) -> Iterator[Step]:
+        yield partial(offer_products, self.view, self.desk, shifted_factors(self.view, self.desk))
 
-    def waves(self):
+    def _transforms(self) -> Iterator[Step]:
+        """Polynomials and quotients of them for functions of the target."""
         desk = self.desk
-        for base in self.bases[-1:]:
-            if desk.closed: return
-            offer_waves(base, desk)
-            if desk.closed: return
-            offer_scaled_functions(base, desk)
+        for base in self._bases:
+            views = (
+                *islice(self._with_powers(base, None), 1, None),
+                *self._through_functions(base),
+            )
+            for view in views:
+                yield partial(exact_polynomials, view, desk)
+                yield partial(exact_quotients, view, desk)
+                if len(view.variables) > 1:
+                    yield partial(exact_quotients, view, desk, 2.0)
 
-    def function_terms(self):
-        desk = self.desk
-        for base in self.bases:
-            called = functions_of(arguments(base, desk.writer, 60), desk.question, everywhere=False)
-            for view in (base, *list(power_views(base, desk.writer))[:2]):
-                if desk.closed: return
-                offer_function_terms(view, desk, called)
+    def _functions(self) -> Iterator[Step]:
+        """Products with functions of simple arguments."""
+        factors = self._factors(self.view)
+        for view in (self.view, *self._through_functions(self.view)):
+            yield partial(offer_products, view, self.desk, factors)
 
-    def inexact(self):
+    def _remainders(self) -> Iterator[Step]:
+        """Sums of a simple term and a product."""
+        for base in self._bases:
+            remainders = Remainders(base, self._factors(base))
+            for view in (*self._with_powers(base), *self._through_functions(base)):
+                yield partial(remainders.offer, view, self.desk)
+
+    def _waves(self) -> Iterator[Step]:
+        yield partial(offer_waves, self.view, self.desk)
+        yield partial(offer_scaled_functions, self.view, self.desk)
+
+    def _sums(self) -> Iterator[Step]:
+        """Sums of few terms, whatever they are."""
+        for base in self._bases:
+            terms = few_terms(base, self.desk, self._calls(base))
+            for view in self._with_powers(base):
+                yield partial(offer_few_terms, view, self.desk, terms)
+
+    def _function_terms(self) -> Iterator[Step]:
+        """Quadratic polynomials with a function in one or two terms."""
+        for base in self._bases:
+            called = self._calls(base)
+            for view in self._with_powers(base):
+                yield partial(offer_function_terms, view, self.desk, called)
+
+    def _inexact(self) -> Iterator[Step]:
+        """Least squares for reciprocal and square, and for quotients."""
         desk = self.desk
-        for base in self.bases:
-            for view in (base, *list(power_views(base, desk.writer))[:2]):
-                if desk.closed: return
-                inexact_polynomials(view, desk)
-            if desk.closed: return
-            inexact_quotients(base, desk)
+        for base in self._bases:
+            for view in islice(self._with_powers(base), 1, None):
+                yield partial(inexact_polynomials, view, desk)
+            yield partial(inexact_quotients, base, desk)

@@ -53,7 +53,9 @@ def variable_factors(view: View) -> Factors:
 
 
 def shifted_factors(view: View, desk: Desk) -> Factors:
-    r"""The variables, :math:`1 \pm m` with products m of powers, :math:`e^{cm}`, :math:`x_i^{cx_j}`.
+    r"""The variables, :math:`1 \pm m`, :math:`e^{c m}` and :math:`x_i^{c x_j}`.
+
+    The m are products of whole powers.
 
     Arguments:
         view: Whose variables.
@@ -87,9 +89,7 @@ def function_factors(view: View, desk: Desk) -> Factors:
     return factors.joined(_one_plus(factors, called))
 
 
-def _further(
-    base: Factors, columns: Tensor, write: Sequence[Callable[[float], Part]]
-) -> Factors:
+def _further(base: Factors, columns: Tensor, write: Sequence[Callable[[float], Part]]) -> Factors:
     return Factors(base.base, base.variables, columns, tuple(write))
 
 

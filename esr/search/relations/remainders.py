@@ -56,7 +56,7 @@ class Remainders:
             rest = view.target[:, None, None] - self._terms[:, :, None] * numbers
             logs = rest.flatten(1).abs().log()  # (N, M * C)
             for place in pool.exact_targets(logs, _EXACT, _TRIED):
-                if desk.closed:
+                if desk.closed():
                     return
                 term, number = divmod(place, count)
                 _offer(
@@ -68,9 +68,7 @@ class Remainders:
                 )
 
 
-def _offer(
-    rest: View, desk: Desk, factors: Factors, exponents: Exponents, number: float
-) -> None:
+def _offer(rest: View, desk: Desk, factors: Factors, exponents: Exponents, number: float) -> None:
     """Offer the products that the rest is, each with the term added."""
     term = desk.writer.sum(PowerSum(rest.variables, {exponents: abs(number)}))
     before = rest.back

@@ -34,7 +34,8 @@ class Pool:
 
     def _rest(self, columns: Tensor) -> Tensor:
         rest = columns - self._frame @ (self._frame.T @ columns)
-        return rest - self._frame @ (self._frame.T @ rest)
+        again: Tensor = rest - self._frame @ (self._frame.T @ rest)
+        return again
 
     def singles(self, target: Tensor, most: int) -> list[int]:
         """The columns that leave the least of a target `(N,)`, best first."""

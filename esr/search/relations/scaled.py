@@ -48,16 +48,14 @@ def offer_scaled_functions(view: View, desk: Desk) -> None:
     for support in supports:
         columns = torch.cat([base, atoms.values[:, list(support)] * weights], 1)
         for found in backward_path(columns, target, _LONGEST):
-            if desk.closed:
+            if desk.closed():
                 return
             if found.miss <= limit and found.columns != (0,):
                 parts = [atoms.write[support[c - 1]]() if c else None for c in found.columns]
                 desk.propose(view.back(_sum(desk, parts, found.numbers)))
 
 
-def _sum(
-    desk: Desk, parts: list[Expression | None], numbers: tuple[float, ...]
-) -> Expression:
+def _sum(desk: Desk, parts: list[Expression | None], numbers: tuple[float, ...]) -> Expression:
     atoms = [part for part in parts if part is not None]
     keys = []
     for part in parts:
@@ -110,7 +108,10 @@ def _shifted(
 ) -> Iterator[tuple[Build, Tensor]]:
     """The variable plus numbers that leave it without zeros."""
     for share in _SHIFTS:
-        for number in (share * spread - float(column.min()), -share * spread - float(column.max())):
+        for number in (
+            share * spread - float(column.min()),
+            -share * spread - float(column.max()),
+        ):
             yield _plus(variable, number), column + number
 
 

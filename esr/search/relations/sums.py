@@ -70,18 +70,16 @@ def offer_few_terms(view: View, desk: Desk, terms: Terms) -> None:
     count = len(view.variables)
     factors = laurent(count, _SIZE, _OF_TARGET)
     products = power_products(view.values, factors) * view.target[:, None]
-    pool = terms.joined(
-        Terms(tuple(Term(key, of_target=True) for key in factors), products)
-    )
+    pool = terms.joined(Terms(tuple(Term(key, of_target=True) for key in factors), products))
     base = Terms((Term((0.0,) * count),), torch.ones_like(view.values[:, :1]))
     search = _Search(view, desk, base, pool)
     search.offer([()])
     search.offer([(place,) for place in search.pool.singles(view.weighted, _SINGLES)])
-    if desk.closed:
+    if desk.closed():
         return
     supports = search.offer(search.pool.pairs(view.weighted, _PAIRS, _AMONG))
     for _ in range(_LONGEST - 2):
-        if desk.closed:
+        if desk.closed():
             return
         grown = [
             support
@@ -99,7 +97,7 @@ def offer_function_terms(view: View, desk: Desk, called: Atoms) -> None:
         desk: Where equations are offered.
         called: The functions, simple ones first.
     """
-    most = min(_BASE, len(view.target) // _ROWS_FOR_ONE)
+    most = max(1, min(_BASE, len(view.target) // _ROWS_FOR_ONE))
     keys = graded(len(view.variables), 2, most)
     if desk.writer.has_roots:
         roots = [key for key in _halves(view) if min(key) >= 0 and sum(key) <= 1]
@@ -114,7 +112,7 @@ def offer_function_terms(view: View, desk: Desk, called: Atoms) -> None:
     base = Terms(tuple(Term(key) for key in keys), by)
     search = _Search(view, desk, base, Terms(tuple(terms), torch.cat(columns, 1)))
     search.offer([(place,) for place in search.pool.singles(view.weighted, _SINGLES)])
-    if not desk.closed:
+    if not desk.closed():
         search.offer(search.pool.pairs(view.weighted, _PAIRS, _AMONG))
 
 
@@ -156,7 +154,9 @@ class _Search:
                     exact.append(self._chosen(places[k], found.columns, found.numbers))
             elif rank < _SUGGESTED:
                 for found in backward_path(columns, target, _LONGEST + 1):
-                    self._suggest(found.miss, self._chosen(places[k], found.columns, found.numbers))
+                    self._suggest(
+                        found.miss, self._chosen(places[k], found.columns, found.numbers)
+                    )
         for chosen in sorted(exact, key=Combination.nodes):
             if chosen.is_usable:
                 self._desk.offer(chosen.written(self._view, self._desk.writer))

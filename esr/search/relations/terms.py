@@ -72,9 +72,7 @@ class Combination:
             total += 2 * (abs(number) != 1)
         return total
 
-    def written(
-        self, view: View, writer: Writer, tolerance: float = _SAME_NUMBER
-    ) -> Expression:
+    def written(self, view: View, writer: Writer, tolerance: float = _SAME_NUMBER) -> Expression:
         """The equation of y.
 
         Arguments:
