@@ -1,4 +1,4 @@
-"""Exact relations."""
+"""Relations that linear algebra tells: sparse polynomials, quotients, products, sums of terms."""
 
 from esr.search.relations.engine import Relations
 

@@ -34,10 +34,6 @@ class Atoms:
     def __len__(self) -> int:
         return len(self.write)
 
-    def joined(self, other: "Atoms") -> "Atoms":
-        """These and others."""
-        return Atoms(torch.cat([self.values, other.values], 1), [*self.write, *other.write])
-
     def first(self, most: int) -> "Atoms":
         """At most so many of them."""
         return Atoms(self.values[:, :most], self.write[:most])
@@ -96,7 +92,7 @@ def arguments(view: View, writer: Writer, most: int) -> Atoms:
 def _sums(view: View, writer: Writer) -> Atoms:
     """Sums and differences of two variables; of a single variable and its powers."""
     count = len(view.variables)
-    pairs: list[tuple[tuple[float, ...], tuple[float, ...]]]
+    pairs: list[tuple[Exponents, Exponents]]
     if count == 1:
         pairs = [((1.0,), (2.0,)), ((1.0,), (3.0,)), ((2.0,), (3.0,))]
     else:

@@ -22,9 +22,11 @@ _NODE = math.log(20)
 """Nats of a node, as description lengths count them."""
 _WRITTEN = 2
 """How many suggestions are written for each equation that is fitted."""
+_SHORTENED = 0.6
+"""Share of the nodes that are left at best where a sum is written well."""
 _ALIKE, _OF_ALIKE = 0.02, 2
 """Misses this near each other, relatively, are often those of one function; how many are kept."""
-_SLACK, _SLACK_PER_ROW = 20.0, 0.2
+_SLACK, _SLACK_PER_ROW = 20.0, 0.05
 """Nats that a fit may be expected to gain."""
 _WORTH_ROUNDING = 30.0
 """Nats beyond the shortest description within which numbers are worth rounding."""
@@ -128,7 +130,10 @@ class Desk:
         """Suggestions with the shortest descriptions, few of those that miss by the same."""
         kept: list[Callable[[float], Expression]] = []
         alike: dict[int, int] = {}
-        for misfit, _, write in sorted(self._suggested, key=lambda s: s[0] + s[1]):
+        longest = self._longest()
+        for misfit, nodes, write in sorted(self._suggested, key=lambda s: s[0] + s[1]):
+            if misfit + _SHORTENED * nodes > longest:
+                continue
             group = round(2 * misfit / self._count / _ALIKE)
             alike[group] = alike.get(group, 0) + 1
             if alike[group] <= _OF_ALIKE:

@@ -1,10 +1,10 @@
-"""The engine of relations: cheap exact stages first, and what noise leaves of them."""
+"""The engine of relations: cheap exact stages, and what noise leaves of them."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from itertools import islice
 
-from esr.equations import Expression
+from esr.equations import Constant
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
@@ -32,6 +32,10 @@ from esr.search.relations.waves import offer_waves
 
 __all__ = ["Relations"]
 
+_FEW_POWERS = 2
+"""Reciprocal and square, where all powers would take too long."""
+_ARGUMENTS = 60
+
 
 _ARGUMENTS = 60
 _RAISED = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
@@ -39,169 +43,142 @@ _RAISED = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 
 
 class Relations:
-    """An engine of algebraic relations, products of powers and sparse sums.
+    """Looks for relations that can be told by linear algebra, in about a second.
 
-    Relations that hold to the last bit are null vectors of a matrix of monomials, and are offered
-    at once. Then come products of powers of variables and simple functions, which are linear in
-    logarithms; what is left of such products; sums of waves; and sums of few terms. What does
-    not hold exactly is suggested, and the most promising suggestions are proposed as well.
+    Sparse polynomials and quotients of them are found as null vectors, products of powers and
+    functions as linear relations of logarithms, sums of few terms by retrieving pairs; each for
+    the target, for functions of it and with factors that are powers split off. With noise the
+    same are least-squares fits of which the shortest are proposed. Nothing is drawn at random.
     """
 
     def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
-        """As `Engine.search`; nothing is drawn."""
+        """Propose relations until one is exact; see `Engine`."""
         task = _Task(Desk(front, clock), View.of(front.question))
-        stages: tuple[tuple[Callable[[], None], int], ...] = (
-            (task.algebra, 6),
-            (task.products, 3),
-            (task.roots, 0),
-            (task.functions, 5),
-            (task.remainders, 0),
-            (task.waves, 0),
-            (task.sums, 8),
-            (task.function_terms, 4),
-            (task.inexact, 8),
-        )
-        for stage, proposals in stages:
-            stage()
-            if proposals:
-                task.desk.settle(proposals)
-            if task.desk.closed():
-                return
+        if not task.view.variables:
+            front.propose(Constant(float(front.question.training.target.mean())), "relations")
+            return
+        for stage, most in task.stages():
+            for step in stage():
+                if task.desk.closed():
+                    return
+                step()
+            task.desk.settle(most)
+
+
+Step = Callable[[], None]
 
 
 class _Task:
-    """The stages for one question.
+    """The stages of one search, each a series of short steps.
 
     Arguments:
         desk: Where equations are offered.
-        view: The whole target.
+        view: The data as they are.
     """
 
     def __init__(self, desk: Desk, view: View) -> None:
         self.desk, self.view = desk, view
 
+    def stages(self) -> tuple[tuple[Callable[[], Iterator[Step]], int], ...]:
+        """In order, each with the largest number of inexact equations that are fitted after it."""
+        return (
+            (self._algebra, 6),
+            (self._products, 3),
+            (self._transforms, 0),
+            (self._functions, 5),
+            (self._remainders, 0),
+            (self._waves, 0),
+            (self._sums, 8),
+            (self._function_terms, 4),
+            (self._inexact, 8),
+        )
+
     @cached_property
-    def peeled(self) -> list[View]:
-        """The target without factors that it seems to have."""
-        if len(self.view.variables) == 1:
-            return self._raised()
-        return [self.view.divided(e, self.desk.writer) for e in power_factors(self.view)]
+    def _peeled(self) -> list[View]:
+        """Views of the target without factors that are powers of variables."""
+        return [self.view.divided(key, self.desk.writer) for key in power_factors(self.view)]
 
     @property
-    def bases(self) -> list[View]:
-        """The target without factors, and as it is."""
-        return [*self.peeled, self.view]
+    def _bases(self) -> tuple[View, ...]:
+        return (*self._peeled, self.view)
 
-    def algebra(self) -> None:
-        """Power laws, polynomials and rational functions."""
+    def _with_powers(self, view: View, most: int | None = _FEW_POWERS) -> Iterator[View]:
+        yield view
+        yield from islice(power_views(view, self.desk.writer), most)
+
+    def _through_functions(self, view: View) -> Iterator[View]:
+        return function_views(view, self.desk.question.primitives)
+
+    def _calls(self, view: View) -> Atoms:
+        """Functions of simple arguments."""
+        insides = arguments(view, self.desk.writer, _ARGUMENTS)
+        return functions_of(insides, self.desk.question, everywhere=False)
+
+    def _factors(self, view: View) -> Factors:
+        return shifted_factors(view, self.desk).joined(function_factors(view, self.desk))
+
+    def _algebra(self) -> Iterator[Step]:
+        """Power laws, polynomials and quotients of them."""
         desk = self.desk
-        offer_products(self.view, desk, variable_factors(self.view))
-        for view in (self.view, *self.peeled):
-            self._exact(view)
-        for view in (self.view, *self.peeled):
-            if not desk.closed():
-                inexact_polynomials(view, desk)
+        yield partial(offer_products, self.view, desk, variable_factors(self.view))
+        for view in (self.view, *self._peeled):
+            yield partial(exact_polynomials, view, desk)
+            yield partial(exact_quotients, view, desk)
+        for view in (self.view, *self._peeled):
+            yield partial(inexact_polynomials, view, desk)
 
-    def products(self) -> None:
-        """Products of powers of variables and of one plus or minus monomials."""
-        if not self.desk.closed():
-            offer_products(self.view, self.desk, shifted_factors(self.view, self.desk))
+    def _products(self) -> Iterator[Step]:
+        yield partial(offer_products, self.view, self.desk, shifted_factors(self.view, self.desk))
 
-    def roots(self) -> None:
-        """Functions of the target that are polynomials or rational functions."""
-        for base in self.bases:
-            for view in (*power_views(base, self.desk.writer), *self._functions(base)):
-                self._exact(view)
-                if len(view.variables) > 1 and not self.desk.closed():
-                    exact_quotients(view, self.desk, 2.0)
-
-    def functions(self) -> None:
-        """Products with functions of monomials."""
+    def _transforms(self) -> Iterator[Step]:
+        """Polynomials and quotients of them for functions of the target."""
         desk = self.desk
-        factors = shifted_factors(self.view, desk).joined(function_factors(self.view, desk))
-        for view in (self.view, *self._functions(self.view)):
-            if desk.closed():
-                return
-            offer_products(view, desk, factors)
+        for base in self._bases:
+            views = (
+                *islice(self._with_powers(base, None), 1, None),
+                *self._through_functions(base),
+            )
+            for view in views:
+                yield partial(exact_polynomials, view, desk)
+                yield partial(exact_quotients, view, desk)
+                if len(view.variables) > 1:
+                    yield partial(exact_quotients, view, desk, 2.0)
 
-    def remainders(self) -> None:
-        """A product plus something simple."""
+    def _functions(self) -> Iterator[Step]:
+        """Products with functions of simple arguments."""
+        factors = self._factors(self.view)
+        for view in (self.view, *self._through_functions(self.view)):
+            yield partial(offer_products, view, self.desk, factors)
+
+    def _remainders(self) -> Iterator[Step]:
+        """Sums of a simple term and a product."""
+        for base in self._bases:
+            remainders = Remainders(base, self._factors(base))
+            for view in (*self._with_powers(base), *self._through_functions(base)):
+                yield partial(remainders.offer, view, self.desk)
+
+    def _waves(self) -> Iterator[Step]:
+        yield partial(offer_waves, self.view, self.desk)
+        yield partial(offer_scaled_functions, self.view, self.desk)
+
+    def _sums(self) -> Iterator[Step]:
+        """Sums of few terms, whatever they are."""
+        for base in self._bases:
+            terms = few_terms(base, self.desk, self._calls(base))
+            for view in self._with_powers(base):
+                yield partial(offer_few_terms, view, self.desk, terms)
+
+    def _function_terms(self) -> Iterator[Step]:
+        """Quadratic polynomials with a function in one or two terms."""
+        for base in self._bases:
+            called = self._calls(base)
+            for view in self._with_powers(base):
+                yield partial(offer_function_terms, view, self.desk, called)
+
+    def _inexact(self) -> Iterator[Step]:
+        """Least squares for reciprocal and square, and for quotients."""
         desk = self.desk
-        for base in self.bases:
-            if desk.closed():
-                return
-            factors = shifted_factors(base, desk).joined(function_factors(base, desk))
-            remainders = Remainders(base, factors)
-            for view in (*self._powers(base), *self._functions(base)):
-                if desk.closed():
-                    return
-                remainders.offer(view, desk)
-
-    def waves(self) -> None:
-        """Sums of waves, and functions of a variable with a scale of its own."""
-        for base in self.bases if len(self.view.variables) == 1 else [self.view]:
-            if not self.desk.closed():
-                offer_waves(base, self.desk)
-            if not self.desk.closed():
-                offer_scaled_functions(base, self.desk)
-
-    def sums(self) -> None:
-        """Sums of few terms."""
-        for base in self.bases:
-            terms = few_terms(base, self.desk, self._called(base))
-            for view in (base, *power_views(base, self.desk.writer)):
-                if self.desk.closed():
-                    return
-                offer_few_terms(view, self.desk, terms)
-
-    def function_terms(self) -> None:
-        """Sums of terms with functions."""
-        for base in self.bases:
-            called = self._called(base)
-            for view in self._powers(base):
-                if self.desk.closed():
-                    return
-                offer_function_terms(view, self.desk, called)
-
-    def inexact(self) -> None:
-        """Polynomials and rational functions that miss the data."""
-        for base in self.bases:
-            for view in self._powers(base):
-                if self.desk.closed():
-                    return
-                inexact_polynomials(view, self.desk)
-            if self.desk.closed():
-                return
-            inexact_quotients(base, self.desk)
-
-    def _exact(self, view: View) -> None:
-        if not self.desk.closed():
-            exact_polynomials(view, self.desk)
-        if not self.desk.closed():
-            exact_quotients(view, self.desk)
-
-    def _raised(self) -> list[View]:
-        """The target divided by powers of its only variable."""
-        column, found = self.view.values[:, 0], list[View]()
-        if bool((column == 0).any()):
-            return found
-        for exponent in _RAISED:
-            factor = column**exponent
-
-            def times(expression: Expression, exponent: float = exponent) -> Expression:
-                parts = (*self.view.variables, expression)
-                return self.desk.writer.product(1.0, (exponent, 1.0), parts)
-
-            found.append(self.view.transformed(self.view.target / factor, factor.abs(), times))
-        return found
-
-    def _powers(self, base: View) -> list[View]:
-        """The base, and two powers of its target."""
-        return [base, *islice(power_views(base, self.desk.writer), 2)]
-
-    def _functions(self, base: View) -> Iterable[View]:
-        return function_views(base, self.desk.question.primitives)
-
-    def _called(self, base: View) -> Atoms:
-        names = arguments(base, self.desk.writer, _ARGUMENTS)
-        return functions_of(names, self.desk.question, everywhere=False)
+        for base in self._bases:
+            for view in islice(self._with_powers(base), 1, None):
+                yield partial(inexact_polynomials, view, desk)
+            yield partial(inexact_quotients, base, desk)

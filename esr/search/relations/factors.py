@@ -53,7 +53,9 @@ def variable_factors(view: View) -> Factors:
 
 
 def shifted_factors(view: View, desk: Desk) -> Factors:
-    r"""The variables, :math:`1 \pm m` for products m of powers, exponentials, powers.
+    r"""The variables, :math:`1 \pm m`, :math:`e^{c m}` and :math:`x_i^{c x_j}`.
+
+    The m are products of whole powers.
 
     Arguments:
         view: Whose variables.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from esr.equations import Expression
 
-__all__ = ["Exponents", "PowerSum", "near_fraction"]
+__all__ = ["Exponents", "PowerSum", "is_fraction", "near_fraction"]
 
 Exponents = tuple[float, ...]
 """One exponent for each atom."""
@@ -86,6 +86,9 @@ class PowerSum:
         return factors + numbers
 
 
+_ROUNDING = 1e-12
+_CHANCE = 0.02
+"""Distance from a whole number that any number may have by chance."""
 _DIVISORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 50, 100, 1000)
 
 
@@ -97,6 +100,16 @@ def near_fraction(value: float, tolerance: float) -> float:
         tolerance: Largest relative difference; divisors with which chance would meet it are not
             tried.
     """
+    fraction = _fraction(value, tolerance)
+    return value if fraction is None else fraction
+
+
+def is_fraction(value: float) -> bool:
+    """Whether a number is one of the fractions with small divisors, up to rounding."""
+    return _fraction(value, _ROUNDING) is not None
+
+
+def _fraction(value: float, tolerance: float) -> float | None:
     if value.is_integer():
         return value
     for divisor in _DIVISORS:
@@ -104,6 +117,6 @@ def near_fraction(value: float, tolerance: float) -> float:
         near = round(scaled)
         if near != 0 and abs(near - scaled) <= tolerance * abs(scaled):
             return near / divisor
-        if abs(scaled) * tolerance > 0.02:
-            break
-    return value
+        if abs(scaled) * tolerance > _CHANCE:
+            return None
+    return None

@@ -3,6 +3,7 @@ r"""Products of powers: the logarithm of the target is linear in those of its fa
 .. math:: \log|t| = a_0 + \sum_i a_i \log|x_i| + \sum_k b_k \log|f_k(x)| + \sum_l c_l m_l(x)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,7 +42,7 @@ def offer_products(view: View, desk: Desk, factors: Factors) -> None:
     pool = Pool(search.base, search.columns)
     search.offer([(place,) for place in pool.singles(search.target, _SINGLES)])
     if not desk.closed():
-        search.offer([*pool.pairs(search.target, _PAIRS, _AMONG)])
+        search.offer(pool.pairs(search.target, _PAIRS, _AMONG))
 
 
 class _Search:
@@ -60,7 +61,7 @@ class _Search:
         self.base = factors.base * weights[:, None]
         self.columns = factors.columns * weights[:, None]
 
-    def offer(self, supports: list[tuple[int, ...]]) -> None:
+    def offer(self, supports: Sequence[tuple[int, ...]]) -> None:
         """Offer exact products, the shortest first, and suggest the others."""
         exact: list[_Product] = []
         for support in supports:

@@ -34,7 +34,7 @@ def exact_polynomials(view: View, desk: Desk) -> None:
         view: What is looked at.
         desk: Where equations are offered.
     """
-    most = min(_MOST, int(_UNKNOWNS * len(view.target)))
+    most = max(1, min(_MOST, int(_UNKNOWNS * len(view.target))))
     exponents = graded(len(view.variables), _DEGREE, most)
     columns = power_products(view.values, exponents) * view.importance[:, None]
     if not bool(torch.isfinite(columns).all()):
@@ -53,7 +53,7 @@ def exact_quotients(view: View, desk: Desk, scale: float = 1.0) -> None:
         desk: Where equations are offered.
         scale: The polynomials are in the variables to this power.
     """
-    most = min(_MOST, int(_UNKNOWNS * len(view.target)))
+    most = max(1, min(_MOST, int(_UNKNOWNS * len(view.target))))
     degree = _QUOTIENT_DEGREE if scale == 1 else _EVEN_DEGREE
     columns = _by_degree(graded(len(view.variables), degree, most), scale, most)
     values = power_products(view.values, [key for key, _ in columns]) * view.importance[:, None]
@@ -116,7 +116,7 @@ def inexact_polynomials(view: View, desk: Desk) -> None:
         view: What is looked at.
         desk: Where equations are suggested.
     """
-    most = min(_MOST_INEXACT, int(_INEXACT_UNKNOWNS * len(view.target)))
+    most = max(2, min(_MOST_INEXACT, int(_INEXACT_UNKNOWNS * len(view.target))))
     for degree in range(1, _DEGREE + 1):
         exponents = graded(len(view.variables), degree, most)
         if sum(exponents[-1]) < degree:
@@ -143,7 +143,7 @@ def inexact_quotients(view: View, desk: Desk) -> None:
         view: What is looked at.
         desk: Where equations are suggested.
     """
-    most = min(_MOST_INEXACT, int(_INEXACT_UNKNOWNS * len(view.target)))
+    most = max(2, min(_MOST_INEXACT, int(_INEXACT_UNKNOWNS * len(view.target))))
     exponents = graded(len(view.variables), 3, most // 2)
     short = [place for place, key in enumerate(exponents) if sum(key) <= 2]
     values = power_products(view.values, exponents) * view.importance[:, None]

@@ -97,7 +97,7 @@ def offer_function_terms(view: View, desk: Desk, called: Atoms) -> None:
         desk: Where equations are offered.
         called: The functions, simple ones first.
     """
-    most = min(_BASE, len(view.target) // _ROWS_FOR_ONE)
+    most = max(1, min(_BASE, len(view.target) // _ROWS_FOR_ONE))
     keys = graded(len(view.variables), 2, most)
     if desk.writer.has_roots:
         roots = [key for key in _halves(view) if min(key) >= 0 and sum(key) <= 1]

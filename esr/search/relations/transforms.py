@@ -47,7 +47,7 @@ def power_views(view: View, writer: Writer) -> Iterator[View]:
     for power in _POWERS:
         if power == -1:
             yield from _usable(view.transformed(1 / view.target, view.target.square(), _inverse))
-        elif is_one_signed and (writer.has_roots or (power < 1 and abs(power) < 1)):
+        elif is_one_signed and (writer.has_roots or abs(power) < 1):
             size, sign = view.target.abs(), float(signs[0])
             slope = size ** (1 - power) / abs(power)
             yield from _usable(view.transformed(size**power, slope, _root(writer, power, sign)))

@@ -22,8 +22,8 @@ from esr.search.relations.view import View
 __all__ = ["Wave", "best_wave", "offer_waves"]
 
 _TURNS, _STEPS, _FINER = 7.0, 84, 16
-"""Most turns over the range of an argument; points of the grid; points between two."""
-_MOST_WAVES, _MOST_PRODUCTS, _MOST_VARIABLES = 3, 6, 4
+"""Largest number of turns over the range of an argument, points of the grid and between them."""
+_MOST_WAVES, _MOST_VARIABLES = 3, 4
 _ROWS_FOR_ONE = 6
 _LONGEST = 6
 _WORTH = 0.5
@@ -104,7 +104,7 @@ def offer_waves(view: View, desk: Desk) -> None:
     names = [n for n in ("sin", "cos") if desk.question.primitives.get(n) == STANDARD[n]]
     if not names:
         return
-    keys = graded(len(view.variables), 2, len(view.target) // _ROWS_FOR_ONE)
+    keys = graded(len(view.variables), 2, max(1, len(view.target) // _ROWS_FOR_ONE))
     columns = power_products(view.values, keys) * view.importance[:, None]
     insides = _insides(view, desk)
     waves: list[Wave] = []

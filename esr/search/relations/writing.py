@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from esr.equations import STANDARD, Call, Constant, Expression, PrimitiveSet
 from esr.finishing import Candidate, description_length
 from esr.search.relations.factoring import real_factors
-from esr.search.relations.power_sum import Exponents, PowerSum, near_fraction
+from esr.search.relations.power_sum import Exponents, PowerSum, is_fraction, near_fraction
 from esr.search.relations.rewriting import grouped, squares_completed
 
 __all__ = ["Writer", "length"]
@@ -13,10 +13,11 @@ __all__ = ["Writer", "length"]
 _SQRT, _MUL, _DIV, _POW = (STANDARD[name] for name in ("sqrt", "mul", "div", "pow"))
 _MOST_TERMS = 16
 """Longer sums are written term by term."""
-_DEPTH = 2
+_DEPTH, _FEW_TERMS = 2, 6
+"""How often factors of some terms are taken out, one within another, where terms are few."""
 _WHOLE = 1e-12
 _UNITS_TRIED, _WRITTEN = 5, 2
-_LARGEST_DIVISOR = 1000
+_LARGEST_DIVISOR, _LARGEST_RADICAND = 1000, 10
 
 
 def length(expression: Expression) -> float:
@@ -74,9 +75,8 @@ class Writer:
         above, below = self._sides(exponents, atoms)
         size = abs(number)
         inverse = near_fraction(1 / size, _WHOLE)
-        if (not size.is_integer() and inverse.is_integer() and inverse < _LARGEST_DIVISOR) or (
-            size < 1 and above and below and near_fraction(size, _WHOLE) == size
-        ):
+        divides = inverse.is_integer() and inverse < _LARGEST_DIVISOR and not size.is_integer()
+        if divides or (size < 1 and above and below and not is_fraction(size)):
             size, below = 1.0, [Constant(inverse), *below]
         if size != 1 or not above:
             above = [Constant(size), *above]
@@ -105,16 +105,14 @@ class Writer:
             whole = exponent * power
             parts.append((base, whole) if whole % 2 == 0 else (factor, exponent))
         outer = number**0.5
-        if number != 1 and near_fraction(outer, _WHOLE) == outer and not outer.is_integer():
-            short = near_fraction(number, 1e-9)
-            if short.is_integer() and short < 10:  # sqrt(2*x) reads better than 1.414*sqrt(x)
-                parts.insert(0, (Constant(short), 0.5))
-                outer = 1.0
+        if number.is_integer() and number < _LARGEST_RADICAND and not is_fraction(outer):
+            parts.insert(0, (Constant(number), 0.5))  # sqrt(2*x) reads better than 1.414*sqrt(x)
+            outer = 1.0
         return self.product(outer, [e for _, e in parts], [base for base, _ in parts])
 
     def sum(self, powers: PowerSum) -> Expression:
         """The shortest form found: common factors taken out, squares completed."""
-        return self._shortest(powers, _DEPTH)
+        return self._shortest(powers, _DEPTH if len(powers.terms) <= _FEW_TERMS else 1)
 
     def quotient(self, above: PowerSum, below: PowerSum) -> Expression:
         """The shortest form found of a quotient of two sums with the same atoms.
