@@ -12,12 +12,14 @@ from esr.search.patience import Patience
 from esr.search.polish import Polish
 from esr.search.recall import Adjunction, Recall, Round
 from esr.search.relations import Relations
+from esr.search.remainder import predictable_share
 from esr.search.splits import Splits
 
 __all__ = ["HopfieldEngine", "Parts"]
 
 _SHARES = {"adjunction": 0.2, "recall": 0.3, "splits": 0.4, "chains": 0.9}
 _WITHOUT_PAIRS = tuple(Round(programs, 0, 0, 0, 0) for programs in (4000, 12000, 30000))
+_FEW_ROWS, _UNPREDICTABLE = 60, 0.05
 _POLISHING = 0.06
 """Share of the time that is kept for the last stage."""
 
@@ -52,7 +54,8 @@ class HopfieldEngine:
     retrieved that complete the target; then problems are split into smaller ones, which the
     first two solve; and tempered replicas of programs search with what is left of the time. All
     propose to one front. It ends when an equation is exact, when time is over, or when the best
-    equation leaves nothing but noise and has not changed for long.
+    equation leaves nothing but noise and has not changed for long. Where rows are few and the
+    target looks like noise itself, only relations are looked for.
 
     Arguments:
         parts: What to leave out.
@@ -63,10 +66,11 @@ class HopfieldEngine:
 
     def search(self, front: SearchFront, clock: Clock, streams: RandomStreams) -> None:
         """Search for equations of `front.question`."""
-        most = clock.left
-        patience = Patience(front)
-        working = Clock(most * (1 - _POLISHING), patience)
-        Stages(self._stages(), _SHARES).search(front, working, streams)
+        working = Clock(clock.left * (1 - _POLISHING), Patience(front))
+        stages = self._stages()
+        if _nothing_to_find(front):
+            stages = {name: stage for name, stage in stages.items() if name == "relations"}
+        Stages(stages, _SHARES).search(front, working, streams)
         Polish().search(front, clock, streams)
 
     def _stages(self) -> dict[str, Engine]:
@@ -89,3 +93,10 @@ class HopfieldEngine:
                 )
             )
         return stages
+
+
+def _nothing_to_find(front: SearchFront) -> bool:
+    """Whether few rows show no sign that the target depends on its variables."""
+    rows = front.question.training
+    few = len(rows.target) < _FEW_ROWS
+    return few and predictable_share(rows.inputs, rows.target) < _UNPREDICTABLE

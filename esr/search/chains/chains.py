@@ -74,7 +74,7 @@ class Chains:
             streams: `chains` feeds every draw.
         """
         run = _Run(self, front, clock, streams)
-        while not clock.expired and front.exact is None:
+        while not clock.expired and not front.settled:
             run.step()
 
 

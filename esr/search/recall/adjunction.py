@@ -84,7 +84,7 @@ class Adjunction:
 
 
 def _over(front: SearchFront, clock: Clock) -> bool:
-    return front.exact is not None or clock.expired
+    return front.settled or clock.expired
 
 
 def _standing_out(

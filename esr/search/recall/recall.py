@@ -111,7 +111,7 @@ class _Retrieval:
     @property
     def over(self) -> bool:
         """Whether an equation is exact or time is over."""
-        return self._front.exact is not None or self._clock.expired
+        return self._front.settled or self._clock.expired
 
     def bases(self, looked_at: Sequence[View]) -> None:
         """Propose what the bases of views explain alone."""

@@ -75,7 +75,7 @@ class Shortlist:
         equations.sort(key=lambda equation: equation.complexity)
         for equation in equations[:_KEPT]:
             self._front.propose(equation, source)
-            if self._front.exact is not None:
+            if self._front.settled:
                 break
         else:
             self._others.sort(key=lambda match: match.length)
@@ -85,7 +85,7 @@ class Shortlist:
 
     def _propose(self, matches: list[Match], source: str) -> None:
         for match in matches:
-            if self._front.exact is not None:
+            if self._front.settled:
                 return
             found = written(match, self._memory)
             if found is not None:

@@ -56,7 +56,7 @@ class Desk:
 
     def closed(self) -> bool:
         """Whether an equation is exact or time is over."""
-        return self.front.exact is not None or self.clock.expired
+        return self.front.settled or self.clock.expired
 
     def suggest(self, miss: float, nodes: float, write: Callable[[float], Expression]) -> None:
         """Take what may be worth writing down, once it is compared with the rest.
@@ -149,7 +149,7 @@ class Desk:
     def _propose_exact(self, expression: Expression) -> None:
         plain = _with_plain_numbers(expression, _SAME_NUMBER)
         self.front.propose(plain, _SOURCE, refit=False)
-        if self.front.exact is None:
+        if not self.front.settled:
             self.propose(expression)
 
     def _misfit(self, error: float) -> float:

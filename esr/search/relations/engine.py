@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import islice
 
-from esr.equations import Constant
+from esr.equations import Constant, Expression
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
 from esr.search.relations.atoms import Atoms, arguments, functions_of
 from esr.search.relations.desk import Desk
 from esr.search.relations.factors import (
+    Factors,
     function_factors,
     shifted_factors,
     variable_factors,
@@ -34,9 +35,6 @@ __all__ = ["Relations"]
 
 _FEW_POWERS = 2
 """Reciprocal and square, where all powers would take too long."""
-_ARGUMENTS = 60
-
-
 _ARGUMENTS = 60
 _RAISED = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 """Powers of a single variable by which a target is divided."""
@@ -96,7 +94,22 @@ class _Task:
     @cached_property
     def _peeled(self) -> list[View]:
         """Views of the target without factors that are powers of variables."""
+        if len(self.view.variables) == 1:
+            return self._raised()
         return [self.view.divided(key, self.desk.writer) for key in power_factors(self.view)]
+
+    def _raised(self) -> list[View]:
+        """Views of the target divided by powers of its only variable, which stays."""
+        column, found = self.view.values[:, 0], list[View]()
+        for exponent in () if bool((column == 0).any()) else _RAISED:
+            factor = column**exponent
+
+            def times(expression: Expression, exponent: float = exponent) -> Expression:
+                parts = (*self.view.variables, expression)
+                return self.desk.writer.product(1.0, (exponent, 1.0), parts)
+
+            found.append(self.view.transformed(self.view.target / factor, factor.abs(), times))
+        return found
 
     @property
     def _bases(self) -> tuple[View, ...]:
@@ -158,8 +171,10 @@ class _Task:
                 yield partial(remainders.offer, view, self.desk)
 
     def _waves(self) -> Iterator[Step]:
-        yield partial(offer_waves, self.view, self.desk)
-        yield partial(offer_scaled_functions, self.view, self.desk)
+        """Sums of waves, and functions of a variable on a scale of its own."""
+        for view in self._bases if len(self.view.variables) == 1 else (self.view,):
+            yield partial(offer_waves, view, self.desk)
+            yield partial(offer_scaled_functions, view, self.desk)
 
     def _sums(self) -> Iterator[Step]:
         """Sums of few terms, whatever they are."""

@@ -43,6 +43,11 @@ class PartFront(SearchFront):
         """What ends the search: an exact equation of the whole, or else of the part."""
         return self._whole.exact or super().exact
 
+    @property
+    def settled(self) -> bool:
+        """Whether the search of the whole, or of the part, may end."""
+        return self._whole.settled or super().settled
+
     def in_whole(self, expression: Expression) -> Expression:
         """What an expression of the part's variables is in those of the first question."""
         joined = self._reduction.join(expression)

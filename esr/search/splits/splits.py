@@ -187,4 +187,4 @@ class _Search:
 
 
 def _ended(front: SearchFront, clock: Clock) -> bool:
-    return front.exact is not None or clock.expired
+    return front.settled or clock.expired

@@ -24,7 +24,9 @@ def patterns_of(count=7):
 
 def view():
     columns = torch.stack([torch.ones_like(ROWS.target), ROWS.inputs[:, 0]])
-    return LinearView(transforms(QUESTION)[0], ROWS.weights, [None, Expression.parse("x")], columns)
+    return LinearView(
+        transforms(QUESTION)[0], ROWS.weights, [None, Expression.parse("x")], columns
+    )
 
 
 def explained(columns):
