@@ -30,6 +30,7 @@ class Parts:
 
     Arguments:
         relations: Exact stages: null spaces, power laws and sparse sums.
+        recall: Programs and polynomials in them that complete the target.
         memory: Behaviours of small programs to retrieve from, in recall and in the chains.
         curvature: Retrieval by the second-order model of the loss; by its slope alone if not.
         hebbian: Potentials of the chains learn from the best programs.
@@ -39,6 +40,7 @@ class Parts:
     """
 
     relations: bool = True
+    recall: bool = True
     memory: bool = True
     curvature: bool = True
     hebbian: bool = True
@@ -78,7 +80,7 @@ class HopfieldEngine:
         stages: dict[str, Engine] = {}
         if parts.relations:
             stages["relations"] = Relations()
-        if parts.memory:
+        if parts.memory and parts.recall:
             stages["adjunction"] = Adjunction()
             stages["recall"] = Recall() if parts.pairs else Recall(_WITHOUT_PAIRS)
         if parts.splits and stages:
