@@ -16,8 +16,6 @@ from esr.training import Progress, Trainer
 from experiments.arguments import CONFIGS
 from experiments.tasks.task import ModelFactory
 
-pytestmark = pytest.mark.xdist_group("configurations")  # each is composed once
-
 
 def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
