@@ -9,6 +9,34 @@ import torch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+IN_ONE_PROCESS = (
+    "tests/esr/training/test_data_parallel.py",
+    "tests/experiments/test_configs.py",
+    "tests/experiments/test_digits.py",
+    "tests/experiments/test_hopfield_figures.py",
+    "tests/experiments/test_meta.py",
+    "tests/experiments/test_run.py",
+    "tests/experiments/test_starting_point.py",
+    "tests/experiments/test_weights.py",
+    "tests/test_layers.py",
+)
+"""Files whose tests share what takes long to make: one process makes it once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling":
+    """Give the next test, or the next of the files above, to whichever process is free."""
+    from xdist.scheduler import LoadScopeScheduling  # only where there is more than one process
+
+    class ByTest(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in IN_ONE_PROCESS else nodeid
+
+    return ByTest(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("layers")  # each file is read once
-
 ROOT = Path(__file__).resolve().parent.parent
 
 # Each entry may import itself and the entries above it, except where FORBIDDEN says otherwise.

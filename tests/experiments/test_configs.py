@@ -18,8 +18,6 @@ from experiments.arguments import CONFIGS
 from experiments.front_searcher import FrontSearcher
 from experiments.tasks.task import ModelFactory
 
-pytestmark = pytest.mark.xdist_group("configurations")  # each is composed once
-
 
 def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))

@@ -58,10 +58,6 @@ def searched(of: HopfieldNetwork, sweeps: int = 12) -> StateRecord:
     return record
 
 
-one_process = pytest.mark.xdist_group("stills")
-"""Of tests that share them, so that they are drawn once."""
-
-
 @pytest.fixture(scope="module")
 def record() -> StateRecord:
     return searched(network())
@@ -116,7 +112,6 @@ def test_the_figure_shows_the_state_at_three_moments_and_energies(record: StateR
 
 
 @pytest.mark.slow
-@one_process
 def test_a_gif_has_every_frame(
     record: StateRecord, stills: list[tuple[int, Tensor]], tmp_path: Path
 ) -> None:
@@ -135,7 +130,6 @@ def test_a_gif_has_every_frame(
     assert np.abs(drawn - still.numpy()).max() < 64
 
 
-@one_process
 def test_stills_are_spread_over_the_record(
     record: StateRecord, stills: list[tuple[int, Tensor]]
 ) -> None:
@@ -149,7 +143,6 @@ def test_stills_are_spread_over_the_record(
     assert not torch.equal(first, second)
 
 
-@one_process
 def test_tensorboard_has_frames_at_their_steps(
     stills: list[tuple[int, Tensor]], tmp_path: Path
 ) -> None:

@@ -78,10 +78,6 @@ def metric_names(*domains: str) -> set[str]:
     return adapted | beside | counted | {"rate", "rate_of_replicas", "replica"}
 
 
-one_process = pytest.mark.xdist_group("a sweep of learners")
-"""Of tests that share the sweep, so that it is made once."""
-
-
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], str]:
     """The folders of a sweep over two objectives, and what it printed."""
@@ -91,7 +87,6 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], str]:
     return run_folders(place), printed
 
 
-@one_process
 def test_a_sweep_over_objectives_leaves_comparable_records(
     swept: tuple[list[Path], str],
 ) -> None:
@@ -111,7 +106,6 @@ def test_a_sweep_over_objectives_leaves_comparable_records(
     assert "yardstick from scratch: 8/8 fine_tune" in printed
 
 
-@one_process
 def test_event_files_have_the_same_tags_whatever_the_objective(
     swept: tuple[list[Path], str],
 ) -> None:
@@ -131,7 +125,6 @@ def test_event_files_have_the_same_tags_whatever_the_objective(
     assert chosen == ["joint", "maml"]
 
 
-@one_process
 def test_the_report_tells_objectives_apart(swept: tuple[list[Path], str]) -> None:
     common = swept[0][0].parents[3]
     rows = task_table(read_records(common), ["in_2_mean"]).splitlines()
@@ -139,7 +132,6 @@ def test_the_report_tells_objectives_apart(swept: tuple[list[Path], str]) -> Non
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| joint", "| maml"]
 
 
-@one_process
 def test_a_model_of_the_same_units_starts_from_the_initialisation(
     swept: tuple[list[Path], str],
 ) -> None:
@@ -157,7 +149,6 @@ def test_a_model_of_the_same_units_starts_from_the_initialisation(
 
 
 @pytest.mark.slow
-@one_process
 def test_any_run_with_the_same_units_starts_from_the_initialisation(
     swept: tuple[list[Path], str], tmp_path: Path
 ) -> None:
@@ -171,7 +162,6 @@ def test_any_run_with_the_same_units_starts_from_the_initialisation(
 
 
 @pytest.mark.slow
-@one_process
 def test_a_killed_run_resumes_to_the_same_figures(
     swept: tuple[list[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

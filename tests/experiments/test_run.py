@@ -55,10 +55,6 @@ def result(folder: Path) -> dict[str, object]:
     return content
 
 
-one_process = pytest.mark.xdist_group("a whole run")
-"""Of tests that share the run, so that it is made once."""
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder and the output of an uninterrupted run, with a reference.
@@ -85,7 +81,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, printed
 
 
-@one_process
 def test_one_run_leaves_one_record(whole: tuple[Path, str]) -> None:
     folder, printed = whole
     record = result(folder)
@@ -179,7 +174,6 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> Path:
     raise AssertionError("no checkpoint appeared")
 
 
-@one_process
 def test_a_killed_run_resumes_to_the_same_figures(whole: tuple[Path, str], tmp_path: Path) -> None:
     expected = result(whole[0])
     place = next(parent for parent in whole[0].parents if (parent / "killed").exists())
@@ -195,7 +189,6 @@ def test_a_killed_run_resumes_to_the_same_figures(whole: tuple[Path, str], tmp_p
 
 
 @pytest.mark.slow
-@one_process
 def test_a_killed_process_resumes_to_the_same_figures(
     whole: tuple[Path, str], tmp_path: Path
 ) -> None:

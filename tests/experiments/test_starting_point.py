@@ -54,10 +54,6 @@ def record(folder: Path) -> dict[str, dict[str, float]]:
     return content
 
 
-one_process = pytest.mark.xdist_group("a run from a start")
-"""Of tests that share the run, so that it is made once."""
-
-
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of eight steps that starts from the law in `law`, with a reference."""
@@ -70,7 +66,6 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@one_process
 def test_a_law_that_is_spelled_at_the_start_is_found_at_once(started: Path) -> None:
     """The path is relative to where the program was started. A ReLU network could not start
     there, so the reference did not."""
@@ -86,7 +81,6 @@ def test_so_few_steps_find_nothing_from_a_random_start(tmp_path: Path) -> None:
     assert record(run_folders(tmp_path)[0])["metrics"]["recovered"] == 0
 
 
-@one_process
 def test_a_run_goes_on_from_its_checkpoint_without_the_file(started: Path) -> None:
     before = record(started)["metrics"]
     place = next(parent for parent in started.parents if (parent / "law").exists())

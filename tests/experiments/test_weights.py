@@ -39,10 +39,6 @@ def metrics_of(folder: Path) -> dict[str, float]:
     return content
 
 
-one_process = pytest.mark.xdist_group("a run of a reader")
-"""Of tests that share the run, so that it is made once."""
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
@@ -52,7 +48,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@one_process
 def test_a_run_trains_networks_and_a_reader_and_judges_it(finished: Path) -> None:
     metrics = metrics_of(finished)
     assert metrics["converged"] >= 0.9
@@ -64,7 +59,6 @@ def test_a_run_trains_networks_and_a_reader_and_judges_it(finished: Path) -> Non
     assert metrics["same_when_permuted"] == 1  # the default reader does not see their order
 
 
-@one_process
 def test_a_run_leaves_figures_texts_and_its_reader(finished: Path) -> None:
     for name in ("curves", "lengths", "examples"):
         assert (finished / f"{name}.png").stat().st_size > 1000

@@ -12,7 +12,6 @@ from esr.errors import ConfigurationError
 from esr.training import DataParallel, Share, Shareable
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-pytestmark = pytest.mark.xdist_group("a pair")  # the two processes are started once
 TRAINED = ["fitted", "noisy", "stopped", "resumed", "restarted", "reinitialised", "frozen"]
 Results = dict[str, dict[str, Tensor]]
 
