@@ -14,13 +14,14 @@ from esr.search.recall import Adjunction, Recall, Round
 from esr.search.relations import Relations
 from esr.search.remainder import predictable_share
 from esr.search.splits import Splits
+from esr.search.straighten import Straighten
 
 __all__ = ["HopfieldEngine", "Parts"]
 
 _SHARES = {"adjunction": 0.2, "recall": 0.3, "splits": 0.4, "chains": 0.9}
 _WITHOUT_PAIRS = tuple(Round(programs, 0, 0, 0, 0) for programs in (4000, 12000, 30000))
 _FEW_ROWS, _UNPREDICTABLE = 60, 0.05
-_POLISHING = 0.06
+_POLISHING = 0.1
 """Share of the time that is kept for the last stage."""
 
 
@@ -73,6 +74,8 @@ class HopfieldEngine:
         if _nothing_to_find(front):
             stages = {name: stage for name, stage in stages.items() if name == "relations"}
         Stages(stages, _SHARES).search(front, working, streams)
+        if not front.settled:
+            Straighten().search(front, Clock(clock.left), streams)
         Polish().search(front, clock, streams)
 
     def _stages(self) -> dict[str, Engine]:
@@ -83,6 +86,7 @@ class HopfieldEngine:
         if parts.memory and parts.recall:
             stages["adjunction"] = Adjunction()
             stages["recall"] = Recall() if parts.pairs else Recall(_WITHOUT_PAIRS)
+            stages["straighten"] = Straighten()
         if parts.splits and stages:
             stages["splits"] = Splits(Stages(dict(stages)))
         if parts.chains:
