@@ -5,7 +5,6 @@ from torch import Tensor
 
 from esr.loss_bias import SlotTargets
 from esr.search.chains.descent import Descent, Edges, partial
-from esr.search.chains.energy import Fits
 from esr.search.chains.heap import Programs
 from esr.search.chains.inverses import wanted_argument
 from esr.search.chains.landscape import Landscape
@@ -19,7 +18,7 @@ _LONGEST = 1e3
 
 
 def aims(
-    landscape: Landscape, programs: Programs, slots: Tensor, fits: Fits, groups: Tensor
+    landscape: Landscape, programs: Programs, slots: Tensor, frames: Tensor, groups: Tensor
 ) -> tuple[SlotTargets, Tensor]:
     r"""The weighted squared error of the root as a quadratic function of one slot's values.
 
@@ -32,7 +31,8 @@ def aims(
         landscape: The data.
         programs: B trees.
         slots: One slot of each that is not empty, `(B,)`.
-        fits: The programs' frames.
+        frames: Scale and shift that shall be around each program, `(B, 2)`; at the root they are
+            left open, and taken as 1 and 0.
         groups: Which target each aims at, `(B,)`.
     Returns:
         Shapes `(B, N)` and `(B,)`, in units of the target's variance, samples for which nothing
@@ -45,8 +45,11 @@ def aims(
     marked.scatter_(1, slots[:, None], True)
     descent = Descent(tape, marked)
     factors = tape.factors(programs.gains)
-    root = slots == 0  # there the frame is open
-    scale, shift = torch.where(root, 1.0, fits.scale), torch.where(root, 0.0, fits.shift)
+    root = slots == 0
+    scale, shift = (
+        torch.where(root, open_value, each)
+        for each, open_value in zip(frames.unbind(1), (1.0, 0.0), strict=True)
+    )
     targets = values.new_empty(len(descent.places), values.shape[1])
     slopes = torch.empty_like(targets)
     targets[:count] = (energy.targets[groups] - shift[:, None]) / scale[:, None]

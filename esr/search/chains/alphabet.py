@@ -22,7 +22,7 @@ _OPERATORS = ("add", "sub", "mul", "div", "pow", "square", "cube", "inverse")
 """Functions that any equation may have; the last three are whole powers."""
 _LEFT_OUT = ("neg", "identity")
 """Functions that a gain of -1 or 1 stands for."""
-_EXTRA = {"square": 2, "cube": 2, "inverse": 2}
+_EXTRA = {"square": 1, "cube": 1, "inverse": 1}
 """Nodes more than one that a function takes when it is written out."""
 _WEIGHTS = {
     **dict.fromkeys(("add", "mul"), 4.0),

@@ -73,8 +73,11 @@ class Energy:
         """Importance of the rows, adding up to 1, `(N,)`."""
         self._means = targets @ self.weights
         self._centred = targets - self._means[:, None]
-        spreads, squares = (each.square() @ self.weights for each in (self._centred, targets))
-        self.spreads = torch.where(spreads > 1e-24 * squares, spreads, squares + 1e-300)
+        self._variances, squares = (
+            each.square() @ self.weights for each in (self._centred, targets)
+        )
+        varied = self._variances > 1e-24 * squares
+        self.spreads = torch.where(varied, self._variances, squares + 1e-300)
         """Variance of each target, or its mean square if it is constant, `(G,)`."""
 
     def fits(self, outputs: Tensor, sizes: Tensor, groups: Tensor) -> Fits:
@@ -85,7 +88,7 @@ class Energy:
             sizes: Their nodes, `(B,)`.
             groups: Which target each aims at, `(B,)`.
         """
-        targets, means, spread = self._centred[groups], self._means[groups], self.spreads[groups]
+        targets, means = self._centred[groups], self._means[groups]
         average = outputs @ self.weights
         centred = outputs - average[:, None]
         weighted = centred * self.weights
@@ -97,13 +100,14 @@ class Energy:
         scales = torch.stack([one, ratio, one, slope], 1)  # (B, 4)
         shifts = torch.stack([zero, zero, means - average, means - slope * average], 1)
         missed = means[:, None] - scales * average[:, None] - shifts
-        unexplained = spread[:, None] - 2 * scales * common[:, None]
+        unexplained = self._variances[groups][:, None] - 2 * scales * common[:, None]
         errors = scales.square() * within[:, None] + unexplained + missed.square()
         # differences of large numbers are no better than their rounding
+        spread = self.spreads[groups]
         square = scales.square() * (within + average.square())[:, None] + spread[:, None]
         errors = errors.clamp(min=0) + torch.finfo(errors.dtype).eps * square
         errors = errors / spread[:, None]
-        nodes = sizes[:, None] + sizes.new_tensor(_FRAME_NODES)
+        nodes = sizes[:, None] + errors.new_tensor(_FRAME_NODES)
         energies = 0.5 * errors.log() + self.node * nodes
         useless = ~energies.isfinite() | (scales == 0) | (nodes > self._most_nodes)
         energies = energies.masked_fill(useless | ~shifts.isfinite(), math.inf)

@@ -69,7 +69,8 @@ class Landscape:
         """Nodes of programs written out, `(B,)`."""
         symbols = programs.symbols
         scaled = (programs.gains != 1) & (symbols != self.alphabet.number) & (symbols > 0)
-        return self.alphabet.costs[symbols].sum(1) + 2 * scaled.sum(1)
+        turned = scaled & (programs.gains == -1)  # a sign is one node, a factor and its sign two
+        return self.alphabet.costs[symbols].sum(1) + 2 * scaled.sum(1) - turned.sum(1)
 
     def framed(self, programs: Programs) -> Programs:
         """Programs without the root's gain, which the frame has."""

@@ -17,6 +17,8 @@ from esr.search.chains.retrieval import Choice, Retrieval, taken, times, without
 __all__ = ["RecallMoves"]
 
 _REPLACE, _PLUS, _TIMES = range(3)
+_FRAMELESS = 0.5
+"""Share of the slots for which patterns are looked for without a frame around the program."""
 _WINDOW = 1024
 """Patterns among which the best pairs are looked for at a time."""
 _LOWEST = 1e-3
@@ -61,7 +63,7 @@ class RecallMoves:
         """
         heap, draws = self._landscape.heap, self._draws
         slots = draws.marked(programs.symbols > 0)
-        wanted, present = aims(self._landscape, programs, slots, fits, groups)
+        wanted, present = aims(self._landscape, programs, slots, self._frames(fits), groups)
         room = heap.room[slots]
         reach = heap.reaches(programs.symbols).gather(1, slots[:, None])[:, 0]
         kinds = torch.where(reach < room, draws.integers(3, len(programs)), _REPLACE)
@@ -91,7 +93,7 @@ class RecallMoves:
         """
         heap = self._landscape.heap
         slots = self._draws.marked((programs.symbols > 0) & (heap.room > 2))
-        wanted, _ = aims(self._landscape, programs, slots, fits, groups)
+        wanted, _ = aims(self._landscape, programs, slots, self._frames(fits), groups)
         rows, built = [slots[:0]], [programs.at(slots[:0])]
         for row, slot in enumerate(slots.tolist()):  # each slot has pairs of its own
             here = torch.tensor([row], device=slots.device)
@@ -106,6 +108,16 @@ class RecallMoves:
             places = torch.full_like(rows[-1], slot)
             built.append(heap.graft(programs.at(rows[-1]), places, parts))
         return torch.cat(rows), Programs.joined(built)
+
+    def _frames(self, fits: Fits) -> Tensor:
+        """Frames to aim within, `(B, 2)`: those of now, which make up for what is wrong, or none.
+
+        A law needs no frame more often than that of a program which is not yet the law.
+        """
+        none = self._draws.uniform(len(fits)) < _FRAMELESS
+        return torch.stack(
+            [torch.where(none, 1.0, fits.scale), torch.where(none, 0.0, fits.shift)], 1
+        )
 
     def _built(
         self, programs: Programs, slots: Tensor, kinds: Tensor, choice: Choice
