@@ -11,6 +11,7 @@ from esr.finishing.front import (
 )
 from esr.finishing.ranking import promising_order
 from esr.finishing.selection import are_undecided, select_blocks
+from esr.finishing.simple_numbers import constant_price, simple_values
 from esr.finishing.snapping import snap_constants
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "FinishedFront",
     "are_undecided",
     "choose",
+    "constant_price",
     "description_length",
     "eliminate_terms",
     "elimination_path",
@@ -29,5 +31,6 @@ __all__ = [
     "promising_order",
     "rounding_floor",
     "select_blocks",
+    "simple_values",
     "snap_constants",
 ]

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from esr.equations import Expression
 from esr.errors import DataError
+from esr.finishing.simple_numbers import constant_price
 
 __all__ = ["MACHINE_PRECISION", "Candidate", "choose", "description_length", "pareto_front"]
 
 MACHINE_PRECISION = 1e-26
 """Share of the target's mean square that an exact equation may miss by rounding."""
+_DIGITS = 7
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def description_length(candidate: Candidate, samples: int, floor: float) -> floa
     .. math:: \tfrac N2 \ln\max(\mathrm{mse}, \mathrm{floor}) + C \ln S
 
     with C the number of nodes and S = 20 the size of the alphabet a node is taken from; a
-    constant with k digits counts k further symbols of ten.
+    constant counts as its `constant_price` in at most seven digits.
 
     Arguments:
         candidate: The equation; its validation error counts.
@@ -44,8 +46,8 @@ def description_length(candidate: Candidate, samples: int, floor: float) -> floa
     if not math.isfinite(candidate.validation_error):
         return math.inf
     misfit = samples / 2 * math.log(max(candidate.validation_error, floor))
-    digits = sum(_digits(value) for value in candidate.expression.constants)
-    return misfit + candidate.expression.complexity * math.log(20) + digits * math.log(10)
+    constants = sum(constant_price(value, _DIGITS) for value in candidate.expression.constants)
+    return misfit + candidate.expression.complexity * math.log(20) + constants
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -74,11 +76,3 @@ def choose(candidates: Sequence[Candidate], samples: int, floor: float) -> Candi
     if best is None or not math.isfinite(best.validation_error):
         raise DataError("no candidate equation has a finite error on the validation data")
     return best
-
-
-def _digits(value: float) -> int:
-    """Significant decimal digits of a constant, at most 7 and none for a small whole number."""
-    if value.is_integer() and abs(value) < 10:
-        return 0
-    mantissa = f"{value:.6e}".partition("e")[0].lstrip("-").rstrip("0").replace(".", "")
-    return min(len(mantissa), 7)

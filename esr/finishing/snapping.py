@@ -1,33 +1,21 @@
 """Replacing fitted constants by simple ones where the data allow it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from esr.equations import ConstantFit, Expression, fit_constants
+from esr.finishing.simple_numbers import simple_values
 
-__all__ = ["simple_values", "snap_constants"]
+__all__ = ["snap_constants"]
 
-_FAMILIES = (1.0, math.pi, 1 / math.e, math.e)
-_DENOMINATORS = (1, 2, 3, 4, 5, 10)
-_NEAR = 0.02
+_DEVIATIONS = 3.0
+"""Standard errors within which a simple value is looked for."""
 _LEEWAY = 10.0
-"""How far the linear model may err before a simple value is not worth a fit."""
-
-
-def simple_values(value: float) -> list[float]:
-    """Simple numbers within 2% of a value, simplest first: whole numbers and fractions with
-    denominators up to 10, plain or times pi, e or 1/e."""
-    found: list[float] = []
-    for family in _FAMILIES:
-        for denominator in _DENOMINATORS:
-            numerator = round(value / family * denominator)
-            candidate = numerator * family / denominator
-            near = abs(candidate - value) <= _NEAR * abs(value)
-            if numerator != 0 and near and candidate not in found:
-                found.append(candidate)
-    return found
+"""How far, in ratio of errors, the linear model may err before a simple value is not worth a
+fit."""
+_STEPS = 20
 
 
 def snap_constants(
@@ -37,12 +25,18 @@ def snap_constants(
     *,
     floor: float,
     price: float = 8.0,
+    weights: Tensor | None = None,
 ) -> Expression:
-    r"""Fix constants at simple values, one after another, refitting those still free.
+    r"""Fix constants at simple values, refitting those still free, while that shortens.
 
-    A simple value is taken if the data's description grows by less than a free constant costs:
+    Fixing a constant saves nats:
 
-    .. math:: \tfrac N2 \ln\frac{\max(\mathrm{mse}', f)}{\max(\mathrm{mse}, f)} < \mathrm{price}
+    .. math:: \mathrm{price} - p(c) -
+              \tfrac N2 \ln\frac{\max(\mathrm{mse}', f)}{\max(\mathrm{mse}, f)}
+
+    with p(c) what the simple value costs (`simple_values`). The constant that promises most by
+    the linear model of the fit is fixed first; within three standard errors of its fit, or 2%,
+    any simple value may be taken.
 
     Arguments:
         expression: With fitted constants.
@@ -50,42 +44,55 @@ def snap_constants(
         target: y, `(N,)`.
         floor: f, the mean squared error that is rounding; positive.
         price: Nats that a free constant costs.
+        weights: Importance of each row, `(N,)`; equal if `None`.
     Returns:
         The same form with simple constants where the data allow them.
     """
-    fit = fit_constants(expression, inputs, target)
-    error = max(fit.mse, floor)
-    allowed = error * math.exp(2 * price / len(target))
+    fit = fit_constants(expression, inputs, target, weights=weights)
     keep = [False] * len(expression.constants)
-    for place in sorted(range(len(keep)), key=lambda i: _distance(expression.constants[i])):
-        for simple in simple_values(fit.expression.constants[place]):
-            if _predicted(fit, place, simple, keep, len(target)) > _LEEWAY * allowed:
-                continue
-            values = list(fit.expression.constants)
-            values[place] = simple
-            held = [kept or index == place for index, kept in enumerate(keep)]
-            trial = fit_constants(
-                expression.with_constants(values), inputs, target, steps=20, keep=held
-            )
-            if trial.mse <= allowed:
-                fit, keep = trial, held
-                break
-    return fit.expression
+    refused: set[tuple[int, float]] = set()
+    while True:
+        promises = _promises(fit, keep, floor, price, len(target))
+        promises = [promise for promise in promises if promise[1:] not in refused]
+        if not promises:
+            return fit.expression
+        _, place, simple = max(promises)
+        values = list(fit.expression.constants)
+        values[place] = simple
+        held = [kept or index == place for index, kept in enumerate(keep)]
+        trial = fit_constants(
+            expression.with_constants(values),
+            inputs,
+            target,
+            weights=weights,
+            steps=_STEPS,
+            keep=held,
+        )
+        cost = simple_values(simple)[simple]
+        lost = len(target) / 2 * math.log(max(trial.mse, floor) / max(fit.mse, floor))
+        if lost + cost < price:
+            fit, keep = trial, held
+        else:
+            refused.add((place, simple))
 
 
-def _distance(value: float) -> float:
-    """How far the nearest simple value is, relative to the value."""
-    distances = [abs(s - value) / abs(value) for s in simple_values(value)]
-    return min(distances, default=math.inf)
-
-
-def _predicted(
-    fit: ConstantFit, place: int, value: float, keep: Sequence[bool], samples: int
-) -> float:
-    """The mean squared error with one constant moved, by the linear model of the fit."""
-    deviation = fit.standard_errors[place]
-    if not deviation > 0:
-        return fit.mse
+def _promises(
+    fit: ConstantFit, keep: list[bool], floor: float, price: float, samples: int
+) -> list[tuple[float, int, float]]:
+    """Nats that fixing saves by the linear model, the constant's place, and its simple value."""
+    found = []
     freedom = max(1, samples - keep.count(False))
-    away = (value - fit.expression.constants[place]) / deviation
-    return fit.mse * (1 + away**2 / freedom)
+    for place, value in enumerate(fit.expression.constants):
+        deviation = fit.standard_errors[place]
+        if keep[place]:
+            continue
+        determined = 0 < deviation < math.inf
+        within = _DEVIATIONS * deviation if determined else 0.0
+        for simple, cost in simple_values(value, within).items():
+            away = (simple - value) / deviation if determined else 0.0
+            error = fit.mse * (1 + away**2 / freedom)
+            lost = samples / 2 * math.log(max(error / _LEEWAY, floor) / max(fit.mse, floor))
+            if lost + cost < price:
+                exact = samples / 2 * math.log(max(error, floor) / max(fit.mse, floor))
+                found.append((price - cost - exact, place, simple))
+    return found

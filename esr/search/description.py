@@ -1,29 +1,41 @@
 """How long it takes to write the rows down with the help of an equation."""
 
+import functools
 import math
 
-from esr.finishing import Candidate
+from esr.equations import Call, Constant, Expression, fold
+from esr.finishing import Candidate, constant_price
 from esr.search.question import Question
 
 __all__ = ["description_length"]
 
 _SYMBOL = math.log(20)
 """Nats of a node, one of about twenty symbols."""
-_SIGN_AND_SIZE = 2.0
+_ALGEBRAIC = frozenset(
+    ("add", "sub", "mul", "div", "neg", "pow", "identity", "square", "cube", "inverse", "sqrt")
+)
+_COMMON = frozenset(("sin", "cos", "exp", "log"))
+_RARE = 1.5
+"""Further nats of a function that is neither."""
+_NESTED = 2.0
+"""Further nats of a function that is not algebraic within another, which few laws have."""
+_SIGN_AND_SIZE = 3.0
 """Nats of a fitted constant beside its precision."""
 _RESOLUTION = 1e-14
 """Mean squared error, relative to the target's variance, below which all are the same."""
 
 
 def description_length(candidate: Candidate, question: Question) -> float:
-    r"""Nats for the misfit of all N rows, the nodes, and each constant.
+    r"""Nats for the misfit of all N rows, the symbols, and each constant.
 
-    .. math:: \tfrac N2 \ln \mathrm{mse} + C \ln 20
-              + \sum_c \min\bigl(d_c \ln 10,\ \tfrac12 \ln N + 2\bigr)
+    .. math:: \tfrac N2 \ln \mathrm{mse} + \sum_s p_s
+              + \sum_c \min\bigl(p_c,\ \tfrac12 \ln N + 3\bigr)
 
     The first term is the length of Gaussian residuals whose variance is estimated, so no level of
-    noise is assumed. A constant is written in its :math:`d_c` decimal digits (none for a whole
-    number below 10), or, if that is shorter, to the precision to which N rows determine it.
+    noise is assumed. A symbol costs ln 20, and more if it is a function that few laws have, or
+    stands where few have it. A constant is written down as it is, for :math:`p_c` nats
+    (`constant_price`: none for a whole number below 10), or, if that is shorter, to the precision
+    to which N rows determine it.
 
     Arguments:
         candidate: The equation.
@@ -38,16 +50,23 @@ def description_length(candidate: Candidate, question: Question) -> float:
         return math.inf
     spread = float(question.training.target.var(correction=0))
     error = max(error, _RESOLUTION * spread, question.rounding_error)
+    return rows / 2 * math.log(error) + _written(candidate.expression, rows)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _written(expression: Expression, rows: int) -> float:
+    """Nats for writing an equation down."""
     fitted = 0.5 * math.log(rows) + _SIGN_AND_SIZE
-    constants = sum(
-        min(_digits(value) * math.log(10), fitted) for value in candidate.expression.constants
-    )
-    return rows / 2 * math.log(error) + candidate.expression.complexity * _SYMBOL + constants
 
+    def cost(node: Expression, parts: tuple[tuple[float, bool], ...]) -> tuple[float, bool]:
+        """Nats of a part, and whether a function in it is not algebraic."""
+        total = _SYMBOL + sum(nats for nats, _ in parts)
+        within = any(inside for _, inside in parts)
+        if isinstance(node, Constant):
+            return total + min(constant_price(node.value), fitted), False
+        if not isinstance(node, Call) or node.primitive.base.name in _ALGEBRAIC:
+            return total, within
+        total += _NESTED if within else 0.0
+        return total + (0.0 if node.primitive.base.name in _COMMON else _RARE), True
 
-def _digits(value: float) -> int:
-    """Significant decimal digits, at most 12, and none for a small whole number."""
-    if value.is_integer() and abs(value) < 10:
-        return 0
-    mantissa = f"{value:.11e}".partition("e")[0].lstrip("-").rstrip("0").replace(".", "")
-    return len(mantissa)
+    return fold(expression, cost)[0]

@@ -67,7 +67,7 @@ class SearchFront:
             either rows, or has been proposed before and was no good.
         """
         self.proposals += 1
-        key = f"{expression:.6g}" if refit else str(expression)
+        key = f"{expression:.6g}" if refit else f"={expression}"
         if key in self._seen:
             return self._seen[key]
         self._seen[key] = candidate = self._judged(expression, refit)
@@ -127,10 +127,15 @@ class SearchFront:
         """Candidates with the shortest descriptions, on the front or not.
 
         Arguments:
-            most: Largest number of them.
+            most: Largest number of them. Of several forms of one equation, which have the same
+                errors, only the shortest is among them.
         """
-        known = {c.expression: c for c in self._seen.values() if c is not None}
-        return sorted(known.values(), key=self.length)[:most]
+        known = [c for c in self._seen.values() if c is not None]
+        distinct: dict[str, Candidate] = {}
+        for candidate in sorted(known, key=self.length):
+            errors = f"{candidate.training_error:.8e} {candidate.validation_error:.8e}"
+            distinct.setdefault(errors, candidate)
+        return list(distinct.values())[:most]
 
     def is_exact(self, candidate: Candidate) -> bool:
         """Whether an equation misses training and unseen rows by rounding alone."""

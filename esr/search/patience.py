@@ -13,7 +13,10 @@ __all__ = ["Patience"]
 
 _NOISE = 0.1
 """Predictable share of residuals below which they count as noise."""
-_FEWEST, _ROWS = 40, 400
+_FEW, _NOISE_OF_FEW, _LONGER = 40, 0.3, 2.0
+"""Training rows below which noise may look predictable, up to this share, and the wait is longer
+by this factor."""
+_FEWEST, _ROWS = 10, 400
 """Training rows without which nothing can be said, and rows that are looked at."""
 
 
@@ -22,7 +25,7 @@ class Patience:
 
     Arguments:
         front: The search's front.
-        least: Seconds without a better equation that it always waits.
+        least: Seconds without a better equation that it always waits, twice that with few rows.
         share: How long it waits, in units of the time until the best equation was found.
         now: Tells the time in seconds.
     """
@@ -36,6 +39,7 @@ class Patience:
     ) -> None:
         self._front, self._least, self._share, self._now = front, least, share, now
         self._began = self._changed = now()
+        self._has_few = len(front.question.training.target) < _FEW
         self._best: Candidate | None = None
         self._is_noise = False
         self._judged: Candidate | None = None
@@ -46,6 +50,8 @@ class Patience:
         if best != self._best:
             self._best, self._changed = best, now
         wait = max(self._least, self._share * (self._changed - self._began))
+        if self._has_few:
+            wait *= _LONGER
         if best is None or now - self._changed < wait:
             return False
         if best != self._judged:
@@ -59,4 +65,5 @@ class Patience:
             return False
         residuals = rows.target - best.expression.evaluate(rows.columns)
         first = slice(0, _ROWS)
-        return predictable_share(rows.inputs[first], residuals[first]) < _NOISE
+        limit = _NOISE_OF_FEW if self._has_few else _NOISE
+        return predictable_share(rows.inputs[first], residuals[first]) < limit

@@ -13,6 +13,7 @@ from esr.finishing import (
 from esr.random import RandomStreams
 from esr.search.clock import Clock
 from esr.search.front import SearchFront
+from esr.search.products import with_products
 from esr.search.signs import with_signs
 
 __all__ = ["Polish"]
@@ -23,6 +24,10 @@ _NOTHING = 1e-11
 """A constant of an exact equation that is smaller is tried as zero."""
 _EXACT = 1e-13
 """Effect of a superfluous term, in standard deviations of the target."""
+_SNAPPED = 30
+"""Equations whose constants are worth snapping."""
+_SHORTENING = 0.5
+"""Share of the time for eliminating terms."""
 _LARGEST = 45
 """Nodes of an equation whose terms are worth eliminating."""
 
@@ -30,8 +35,8 @@ _LARGEST = 45
 class Polish:
     """Makes the most promising equations of a front simpler, best first.
 
-    Each is simplified, loses terms one after another, and gets simple constants where the data
-    do not object. An exact equation is only simplified and snapped, and nothing else is touched.
+    Each gets simple constants where the data do not object, loses terms one after another, and is
+    simplified. An exact equation is only simplified and snapped, and nothing else is touched.
 
     Arguments:
         candidates: How many equations are worth it.
@@ -46,11 +51,16 @@ class Polish:
             self._without_the_superfluous(front, front.exact.expression)
             self._tidy(front, front.exact)
             return
-        for candidate in front.promising(self._candidates):
+        for candidate in front.promising(_SNAPPED):
             if clock.expired:
                 return
+            self._snap(front, candidate)
+        shortening = clock.part(_SHORTENING)
+        for candidate in front.promising(self._candidates):
+            if shortening.expired:
+                break
             if candidate.expression.complexity <= _LARGEST:
-                self._shorten(front, candidate.expression, clock)
+                self._shorten(front, candidate.expression, shortening)
         for candidate in front.promising(self._candidates):
             if clock.expired:
                 return
@@ -74,20 +84,32 @@ class Polish:
         for step in path:
             front.propose(step.expression, "polish")
 
+    def _snap(self, front: SearchFront, candidate: Candidate) -> Candidate | None:
+        rows = front.question.training
+        snapped = snap_constants(
+            candidate.expression,
+            rows.columns,
+            rows.target,
+            floor=rounding_floor(rows.target),
+            weights=rows.weights,
+        )
+        return front.propose(snapped, "polish", refit=False)
+
     def _tidy(self, front: SearchFront, candidate: Candidate) -> None:
         rows = front.question.training
-        floor = rounding_floor(rows.target)
-        signed = with_signs(candidate.expression, rows)
-        forms = [candidate.expression, *_simpler(candidate.expression)]
-        if signed is not None:
-            forms += [signed, *_simpler(signed)]
+        forms = [candidate.expression]
+        factored = with_products(candidate.expression, seconds=_SIMPLIFYING)
+        forms += [] if factored is None else [factored]
+        signed = [with_signs(form, rows) for form in forms]
+        forms += [form for form in signed if form is not None]
+        forms += [simple for form in forms for simple in _simpler(form)]
         for form in dict.fromkeys(forms):
             fitted = front.propose(form, "polish")
             if fitted is None or not math.isfinite(fitted.training_error):
                 continue
-            snapped = snap_constants(fitted.expression, rows.columns, rows.target, floor=floor)
-            if front.propose(snapped, "polish", refit=False) is not None:
-                for tidy in _simpler(snapped):
+            snapped = self._snap(front, fitted)
+            if snapped is not None:
+                for tidy in _simpler(snapped.expression):
                     front.propose(tidy, "polish", refit=False)
 
 

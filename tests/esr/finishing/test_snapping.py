@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from esr.equations import Expression
-from esr.finishing import snap_constants
-from esr.finishing.snapping import simple_values
+from esr.finishing import simple_values, snap_constants
 
 
 def values(count: int = 256) -> dict[str, torch.Tensor]:

@@ -135,7 +135,7 @@ def test_description_length_prices_constants_by_what_the_rows_determine():
     fitted = front.propose(Expression.parse("2.00000001*x + 0.5"), "test", refit=False)
     assert written is not None
     assert fitted is not None
-    price = 0.5 * math.log(60) + 2
+    price = 0.5 * math.log(60) + 3
     assert front.length(fitted) - front.length(written) == pytest.approx(price, abs=1e-4)
 
 
@@ -147,3 +147,34 @@ def test_a_long_exact_equation_settles_later():
     assert not front.settled
     front.propose(LAW, "test", refit=False)
     assert front.settled
+
+
+def test_a_fitted_form_does_not_hide_the_same_form_with_simple_constants():
+    front = SearchFront(question_of(Expression.parse("x*y + 1"), noise=0.1))
+    fitted = front.propose(Expression.parse("1*(x*y) + 1"), "test")
+    simple = front.propose(Expression.parse("1*(x*y) + 1"), "test", refit=False)
+    assert fitted is not None
+    assert simple is not None
+    assert simple.expression.constants == (1, 1)
+    assert simple.training_error > fitted.training_error
+    assert front.length(simple) < front.length(fitted)
+
+
+def test_functions_that_laws_seldom_have_make_descriptions_longer():
+    front = SearchFront(question_of(LAW))
+    lengths = []
+    for text in ("sin(x) + cos(y)", "sinh(x) + cos(y)", "sinh(cos(y)) + x"):
+        candidate = front.propose(Expression.parse(text), "test", refit=False)
+        assert candidate is not None
+        misfit = 30 * math.log(
+            (45 * candidate.training_error + 15 * candidate.validation_error) / 60
+        )
+        lengths.append(front.length(candidate) - misfit)
+    assert lengths[0] < lengths[1] < lengths[2]
+
+
+def test_of_several_forms_of_one_equation_the_shortest_is_promising():
+    front = SearchFront(question_of(LAW))
+    for text in ("x*y + 2*x - x", "x*(y + 1)", "x + 1"):
+        front.propose(Expression.parse(text), "test", refit=False)
+    assert [str(c.expression) for c in front.promising(9)] == ["x + 1", "x*(y + 1)"]
