@@ -16,6 +16,7 @@ from esr.search.relations.factors import (
     shifted_factors,
     variable_factors,
 )
+from esr.search.relations.modulated import offer_modulated
 from esr.search.relations.peeling import power_factors
 from esr.search.relations.products import offer_products
 from esr.search.relations.quotients import (
@@ -88,6 +89,7 @@ class _Task:
             (self._waves, 0),
             (self._sums, 8),
             (self._function_terms, 4),
+            (self._modulated, 0),
             (self._inexact, 8),
         )
 
@@ -189,6 +191,11 @@ class _Task:
             called = self._calls(base)
             for view in self._with_powers(base):
                 yield partial(offer_function_terms, view, self.desk, called)
+
+    def _modulated(self) -> Iterator[Step]:
+        """Sums with factors of one function that has a number inside."""
+        for view in (self.view, *self._peeled):
+            yield partial(offer_modulated, view, self.desk)
 
     def _inexact(self) -> Iterator[Step]:
         """Least squares for reciprocal and square, and for quotients."""

@@ -19,7 +19,7 @@ from esr.search.relations.exponents import graded, power_products
 from esr.search.relations.power_sum import Exponents, PowerSum
 from esr.search.relations.view import View
 
-__all__ = ["Wave", "best_wave", "offer_waves"]
+__all__ = ["Wave", "best_wave", "offer_waves", "wave_of"]
 
 _TURNS, _STEPS, _FINER = 7.0, 84, 16
 """Largest number of turns over the range of an argument, points of the grid and between them."""
@@ -151,7 +151,7 @@ def _propose(
         if along == 0 and across == 0:
             continue
         angle = wave.frequency * insides.write[wave.argument]()
-        size, atom = _wave(along, across, angle, names)
+        size, atom = wave_of(along, across, angle, names, _PHASE_AT_REST)
         atoms.append(atom)
         sizes.append(size)
     if not sizes:
@@ -166,13 +166,21 @@ def _propose(
     desk.propose(view.back(desk.writer.sum(PowerSum.of(atoms, exponents, values))))
 
 
-def _wave(
-    along: float, across: float, angle: Expression, names: Sequence[str]
+def wave_of(
+    along: float, across: float, angle: Expression, names: Sequence[str], at_rest: float
 ) -> tuple[float, Expression]:
-    r"""Size and shape of :math:`a \sin\alpha + b \cos\alpha`, without a phase if it is small."""
+    r"""Size and shape of :math:`a \sin\alpha + b \cos\alpha`, without a phase if it is small.
+
+    Arguments:
+        along: a.
+        across: b.
+        angle: :math:`\alpha`.
+        names: Which of `sin` and `cos` may occur, at least one.
+        at_rest: Phases nearer to a multiple of a quarter turn are left out, in radians.
+    """
     size, phase = math.hypot(along, across), math.atan2(across, along)
     quarter = round(phase / (math.pi / 2))
-    if abs(phase - quarter * math.pi / 2) < _PHASE_AT_REST:
+    if abs(phase - quarter * math.pi / 2) < at_rest:
         name = "cos" if quarter % 2 else "sin"
         if name in names:
             sign = -1.0 if quarter in (-1, 2, -2) else 1.0

@@ -1,0 +1,285 @@
+r"""Functions with a free number inside, times sums: :math:`t = p(x) + \sum_j m_j(x) f_j(u; k)`.
+
+For a given number k the rest is linear, so that k is scanned alone: on a grid first, then ever
+finer about the best place (variable projection). What remains is a sparse sum.
+
+Source of variable projection: G. H. Golub, V. Pereyra (1973),
+    https://doi.org/10.1137/0710036.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from esr.equations import STANDARD, Call, Expression, PrimitiveSet
+from esr.search.relations.atoms import Atoms, arguments
+from esr.search.relations.desk import Desk
+from esr.search.relations.elimination import Support, backward_path
+from esr.search.relations.exponents import graded, power_products
+from esr.search.relations.power_sum import Exponents, PowerSum
+from esr.search.relations.view import View
+from esr.search.relations.waves import wave_of
+
+__all__ = ["offer_modulated"]
+
+_TURNS, _FREQUENCIES = 6.0, 96
+"""Largest number of turns over the range of an argument, and points of the grid."""
+_RATES = (0.2, 0.4, 0.8, 1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 15.0)
+"""Scales of an argument, over its range."""
+_SHIFTS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Distances of a pole or zero from the data, in ranges of the argument."""
+_ZOOMS, _FINER = 4, 9
+_DAMPED = (0.3, 0.6, 1.2, 2.0, 3.0, 4.5)
+"""Rates of decay or growth of a wave, over the range of its argument."""
+_ROWS, _ROWS_FOR_ONE, _LARGEST_SUM = 400, 6, 40
+"""Rows that a scan looks at, rows for each term, and terms of a sum of either kind."""
+_MOST_ARGUMENTS, _MOST_VARIABLES = 16, 3
+"""Arguments that are looked at, and variables with which waves may be damped."""
+_BEST, _LONGEST = 3, 6
+_WORTH = 0.3
+"""Share of the squares beside the sum that may be left where a fit is worth its time."""
+_RIDGE, _AT_REST = 1e-10, 0.02
+
+
+_Term = tuple[float, Expression]
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Functions of one argument with one number inside.
+
+    Arguments:
+        count: P, how many functions share the number.
+        grid: F numbers, rising.
+        values: Of the functions, `(N, F, P)`, for an argument `(N,)` and numbers `(F,)`.
+        write: The size and the shape of their sum, for an argument, a number and P shares.
+    """
+
+    count: int
+    grid: list[float]
+    values: Callable[[Tensor, Tensor], Tensor]
+    write: Callable[[Expression, float, Sequence[float]], _Term]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """The best number of one family and one argument.
+
+    Arguments:
+        left: Share of the squares beside the sum that is left.
+        number: Where.
+        family: Which functions.
+        argument: Place of the argument.
+    """
+
+    left: float
+    number: float
+    family: _Family
+    argument: int
+
+
+def offer_modulated(view: View, desk: Desk) -> None:
+    """Propose sums in which one function with a number inside has factors of its own.
+
+    Terms and factors of the first degree come first, then those of the second, then damped waves.
+
+    Arguments:
+        view: What is looked at.
+        desk: Where equations are proposed.
+    """
+    count = len(view.variables)
+    most = max(1, min(_LARGEST_SUM, len(view.target) // _ROWS_FOR_ONE))
+    alone, linear, plain = (tuple(graded(count, degree, most)) for degree in range(3))
+    insides = arguments(view, desk.writer, 2 * count).first(_MOST_ARGUMENTS)
+    if not _Sums(view, desk, plain, plain, insides).is_open:
+        return
+    for terms, factors in dict.fromkeys([(linear, linear), (plain, linear), (plain, plain)]):
+        _Sums(view, desk, terms, factors, insides).offer(_families)
+    if count <= _MOST_VARIABLES:
+        for terms in dict.fromkeys([alone, linear]):
+            _Sums(view, desk, terms, terms, insides.first(count)).offer(_damped_waves)
+
+
+class _Sums:
+    """Sums of some terms, and of the same or fewer times a function.
+
+    Arguments:
+        view: What is looked at.
+        desk: Where equations are proposed.
+        plain: Exponents of terms.
+        factors: Exponents of factors of the function.
+        insides: Arguments of the function.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        desk: Desk,
+        plain: Sequence[Exponents],
+        factors: Sequence[Exponents],
+        insides: Atoms,
+    ) -> None:
+        self._view, self._desk, self._insides = view, desk, insides
+        self._plain, self._factors = plain, factors
+        weights = view.importance[:, None]
+        self._base = power_products(view.values, plain) * weights  # (N, K)
+        self._carriers = power_products(view.values, factors) * weights  # (N, C)
+        base = self._base[:_ROWS]
+        self._frame = torch.linalg.qr(base / base.norm(dim=0).clamp(min=1e-300)).Q
+        target = view.weighted[:_ROWS]
+        self._rest = target - self._frame @ (self._frame.T @ target)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the terms leave anything."""
+        return float(self._rest.square().sum()) > 0
+
+    def offer(self, families: Callable[[PrimitiveSet, Tensor], Iterator[_Family]]) -> None:
+        """Propose the best of some families of functions."""
+        scans: list[_Scan] = []
+        for place, inside in enumerate(self._insides.values[:_ROWS].unbind(1)):
+            for family in families(self._desk.question.primitives, inside):
+                if self._desk.closed():
+                    return
+                left, number = _scanned(
+                    family, inside, self._carriers[:_ROWS], self._frame, self._rest
+                )
+                scans.append(_Scan(left, number, family, place))
+        for scan in sorted(scans, key=lambda s: s.left)[:_BEST]:
+            if scan.left <= _WORTH:
+                self._propose(scan)
+
+    def _propose(self, scan: _Scan) -> None:
+        inside = self._insides.values[:, scan.argument]
+        values = scan.family.values(inside, inside.new_tensor([scan.number]))[:, 0]  # (N, P)
+        called = (self._carriers[:, :, None] * values[:, None]).flatten(1)
+        columns = torch.cat([self._base, called], 1)
+        for found in backward_path(columns, self._view.weighted, _LONGEST):
+            if self._desk.closed():
+                return
+            if found.columns[-1] >= len(self._plain):
+                powers = self._written(scan, found)
+                self._desk.propose(self._view.back(self._desk.writer.sum(powers)))
+
+    def _written(self, scan: _Scan, found: Support) -> PowerSum:
+        """Terms without the function, and those with it: a function of its own for each factor."""
+        inside = self._insides.write[scan.argument]()
+        numbers = dict(zip(found.columns, found.numbers, strict=True))
+        terms: list[tuple[Exponents, float, Expression | None]] = []
+        for place, key in enumerate(self._plain):
+            if place in numbers:
+                terms.append((key, numbers[place], None))
+        for place, key in enumerate(self._factors):
+            first = len(self._plain) + place * scan.family.count
+            shares = [numbers.get(first + k, 0.0) for k in range(scan.family.count)]
+            if any(shares):
+                terms.append((key, *scan.family.write(inside, scan.number, shares)))
+        functions = list(dict.fromkeys(f for _, _, f in terms if f is not None))
+        keys = [(*key, *(float(f == other) for other in functions)) for key, _, f in terms]
+        atoms = (*self._view.variables, *functions)
+        return PowerSum.of(atoms, keys, [number for _, number, _ in terms])
+
+
+def _scanned(
+    family: _Family, inside: Tensor, carriers: Tensor, frame: Tensor, rest: Tensor
+) -> tuple[float, float]:
+    """The least share of the squares that is left, and the number where it is."""
+    grid = family.grid
+    best = (math.inf, grid[0])
+    for _ in range(1 + _ZOOMS):
+        numbers = inside.new_tensor(grid)
+        values = family.values(inside, numbers)  # (N, F, P)
+        columns = (values[:, :, None] * carriers[:, None, :, None]).flatten(2)  # (N, F, C)
+        finite = torch.isfinite(columns).all(2).all(0)
+        columns = torch.where(finite[None, :, None], columns, 0.0)
+        flat = columns.flatten(1)
+        flat = flat - frame @ (frame.T @ flat)
+        columns = flat.view(columns.shape).movedim(1, 0)  # (F, N, C)
+        columns = columns / columns.norm(dim=1, keepdim=True).clamp(min=1e-300)
+        gram = columns.mT @ columns
+        eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        slopes = columns.mT @ rest
+        solution = torch.linalg.solve(gram + _RIDGE * eye, slopes)
+        left = 1 - (slopes * solution).sum(1) / rest.square().sum()
+        left = torch.where(finite, left, math.inf)
+        place = int(left.argmin())
+        best = min(best, (float(left[place]), grid[place]))
+        low, high = grid[max(0, place - 1)], grid[min(len(grid) - 1, place + 1)]
+        grid = torch.linspace(low, high, _FINER, dtype=torch.float64).tolist()
+    return best
+
+
+def _families(primitives: PrimitiveSet, inside: Tensor) -> Iterator[_Family]:
+    """Waves, functions of a scaled argument, and functions of a shifted one."""
+
+    def has(name: str) -> bool:
+        return primitives.get(name) == STANDARD[name]
+
+    spread = float(inside.max() - inside.min())
+    if not spread > 0:
+        return
+    if has("sin") and has("cos"):
+        yield _waves(spread)
+    for name in ("exp", "tanh", "gaussian"):
+        if has(name):
+            yield _scaled(name, spread)
+    for name in ("log", "sqrt", "inverse"):
+        if has(name) or name == "inverse":  # dividing is always allowed
+            yield _shifted(name, spread, float(inside.min()))
+
+
+def _damped_waves(primitives: PrimitiveSet, inside: Tensor) -> Iterator[_Family]:
+    """Waves that decay or grow."""
+    spread = float(inside.max() - inside.min())
+    if spread > 0 and all(primitives.get(n) == STANDARD[n] for n in ("sin", "cos", "exp")):
+        yield from (_waves(spread, sign * rate) for rate in _DAMPED for sign in (-1, 1))
+
+
+def _waves(spread: float, growth: float = 0.0) -> _Family:
+    """Sine and cosine, times an exponential that grows by `growth` over the range."""
+    rate = growth / spread
+
+    def values(inside: Tensor, numbers: Tensor) -> Tensor:
+        angles = inside[:, None] * numbers
+        waves = torch.stack([angles.sin(), angles.cos()], 2)
+        return waves * torch.exp(rate * inside)[:, None, None] if growth else waves
+
+    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
+        size, wave = wave_of(shares[0], shares[1], number * inside, ("sin", "cos"), _AT_REST)
+        return size, wave * Call(STANDARD["exp"], (rate * inside,)) if growth else wave
+
+    step = _TURNS * 2 * math.pi / spread / _FREQUENCIES
+    return _Family(2, [step * (0.5 + k) for k in range(_FREQUENCIES)], values, write)
+
+
+def _scaled(name: str, spread: float) -> _Family:
+    """A function of the argument times a number."""
+    rates = [rate / spread for rate in _RATES]
+    if name == "exp":
+        rates = [*(-rate for rate in reversed(rates)), *rates]
+    function = STANDARD[name]
+
+    def values(inside: Tensor, numbers: Tensor) -> Tensor:
+        return function.torch_function(inside[:, None] * numbers)[:, :, None]
+
+    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
+        return shares[0], Call(function, (number * inside,))
+
+    return _Family(1, rates, values, write)
+
+
+def _shifted(name: str, spread: float, least: float) -> _Family:
+    """A function of the argument plus a number that keeps it above zero."""
+    function = STANDARD[name]
+
+    def values(inside: Tensor, numbers: Tensor) -> Tensor:
+        return function.torch_function(inside[:, None] + numbers)[:, :, None]
+
+    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
+        moved = inside + number
+        return shares[0], 1 / moved if name == "inverse" else Call(function, (moved,))
+
+    return _Family(1, [share * spread - least for share in _SHIFTS], values, write)
