@@ -194,7 +194,8 @@ class _Task:
 
     def _modulated(self) -> Iterator[Step]:
         """Sums with factors of one function that has a number inside."""
-        for view in (self.view, *self._peeled):
+        views = (self.view, *self._peeled) if len(self.view.variables) > 1 else (self.view,)
+        for view in views:
             yield partial(offer_modulated, view, self.desk)
 
     def _inexact(self) -> Iterator[Step]:

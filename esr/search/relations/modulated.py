@@ -38,7 +38,9 @@ _ROWS, _ROWS_FOR_ONE, _LARGEST_SUM = 400, 6, 40
 """Rows that a scan looks at, rows for each term, and terms of a sum of either kind."""
 _MOST_ARGUMENTS, _MOST_VARIABLES = 16, 3
 """Arguments that are looked at, and variables with which waves may be damped."""
-_BEST, _LONGEST = 3, 6
+_LOOKED_AT, _PROPOSED, _LONGEST = 20, 10, 6
+"""Scans and sums of which the best are gone on with, and terms of the longest sum."""
+_NO_MISS, _SYMBOLS = 1e-9, 20
 _WORTH = 0.3
 """Share of the squares beside the sum that may be left where a fit is worth its time."""
 _RIDGE, _AT_REST = 1e-10, 0.02
@@ -148,21 +150,27 @@ class _Sums:
                     family, inside, self._carriers[:_ROWS], self._frame, self._rest
                 )
                 scans.append(_Scan(left, number, family, place))
-        for scan in sorted(scans, key=lambda s: s.left)[:_BEST]:
-            if scan.left <= _WORTH:
-                self._propose(scan)
+        sums: list[tuple[float, PowerSum]] = []
+        for scan in sorted(scans, key=lambda s: s.left)[:_LOOKED_AT]:
+            if scan.left <= _WORTH and not self._desk.closed():
+                sums += self._sums(scan)
+        for _, powers in sorted(sums, key=lambda pair: pair[0])[:_PROPOSED]:
+            if self._desk.closed():
+                return
+            self._desk.propose(self._view.back(self._desk.writer.sum(powers)))
 
-    def _propose(self, scan: _Scan) -> None:
+    def _sums(self, scan: _Scan) -> Iterator[tuple[float, PowerSum]]:
+        """Sums of few terms with the function, and about how long their descriptions are."""
         inside = self._insides.values[:, scan.argument]
         values = scan.family.values(inside, inside.new_tensor([scan.number]))[:, 0]  # (N, P)
         called = (self._carriers[:, :, None] * values[:, None]).flatten(1)
         columns = torch.cat([self._base, called], 1)
+        rows = len(columns)
         for found in backward_path(columns, self._view.weighted, _LONGEST):
-            if self._desk.closed():
-                return
             if found.columns[-1] >= len(self._plain):
                 powers = self._written(scan, found)
-                self._desk.propose(self._view.back(self._desk.writer.sum(powers)))
+                misfit = rows * math.log(found.miss + _NO_MISS * self._view.size)
+                yield misfit + powers.nodes() * math.log(_SYMBOLS), powers
 
     def _written(self, scan: _Scan, found: Support) -> PowerSum:
         """Terms without the function, and those with it: a function of its own for each factor."""

@@ -39,7 +39,7 @@ def test_a_function_with_a_number_inside_may_have_factors(law: str) -> None:
     assert front.exact.expression.complexity <= Expression.parse(law).complexity + 4
 
 
-@pytest.mark.parametrize("law", [LAWS[0], LAWS[5]])
+@pytest.mark.parametrize("law", [LAWS[0], LAWS[3], LAWS[5]])
 def test_so_may_it_under_noise(law: str) -> None:
     best = offered(law, noise=0.01).best
     truth = Expression.parse(law)
