@@ -2,9 +2,11 @@
 
 import ctypes
 import math
+import sys
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 __all__ = ["TimeLimitExceeded", "run_with_time_limit"]
 
@@ -59,6 +61,39 @@ def run_with_time_limit(function: Callable[[], T], seconds: float) -> T:
     return worker.result()
 
 
+class _Swallowed:
+    """While entered, nothing is printed of a `_Stopped` that a destructor swallows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entered = 0
+        self._before: Callable[[Any], object] = sys.__unraisablehook__
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._entered == 0:
+                self._before, sys.unraisablehook = sys.unraisablehook, self._hear
+            self._entered += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._entered -= 1
+            if self._entered == 0 and sys.unraisablehook == self._hear:
+                sys.unraisablehook = self._before
+
+    def _hear(self, unraisable: Any) -> None:  # sys.UnraisableHookArgs is not there at run time
+        if unraisable.exc_type is not _Stopped:
+            self._before(unraisable)
+
+
+_swallowed = _Swallowed()
+
+
 class _Worker(threading.Thread, Generic[T]):
     """A thread that keeps the outcome of a function and can be stopped.
 
@@ -101,15 +136,16 @@ class _Worker(threading.Thread, Generic[T]):
         Returns:
             Whether the function had ended by itself.
         """
-        for _ in range(_ATTEMPTS):
-            with self._lock:
-                if self._over or not self.is_alive():
-                    break
-                # the function may swallow one exception, for instance in a destructor
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self.ident or 0), ctypes.py_object(_Stopped)
-                )
-            self.join(_PAUSE)
+        with _swallowed:
+            for _ in range(_ATTEMPTS):
+                with self._lock:
+                    if self._over or not self.is_alive():
+                        break
+                    # the function may swallow one exception, for instance in a destructor
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(self.ident or 0), ctypes.py_object(_Stopped)
+                    )
+                self.join(_PAUSE)
         return self._ended
 
     def result(self) -> T:

@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 
@@ -89,3 +90,23 @@ def slow_delete(thread: threading.Thread) -> None:
     """The last thing a thread does, taking its time."""
     time.sleep(0.005)
     DELETE(thread)
+
+
+def test_destructors_that_are_stopped_leave_nothing_on_the_screen(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            for _ in range(20_000):
+                pass
+
+    def release() -> None:
+        while True:
+            Slow()
+
+    before = sys.unraisablehook
+    for _ in range(3):
+        with pytest.raises(TimeLimitExceeded):
+            run_with_time_limit(release, 0.05)
+    assert sys.unraisablehook == before
+    assert capfd.readouterr().err == ""
