@@ -26,6 +26,7 @@ def snap_constants(
     floor: float,
     price: float = 8.0,
     weights: Tensor | None = None,
+    only_fractions: bool = False,
 ) -> Expression:
     r"""Fix constants at simple values, refitting those still free, while that shortens.
 
@@ -45,6 +46,7 @@ def snap_constants(
         floor: f, the mean squared error that is rounding; positive.
         price: Nats that a free constant costs.
         weights: Importance of each row, `(N,)`; equal if `None`.
+        only_fractions: Whether multiples of roots, pi and e do not count as simple.
     Returns:
         The same form with simple constants where the data allow them.
     """
@@ -52,7 +54,7 @@ def snap_constants(
     keep = [False] * len(expression.constants)
     refused: set[tuple[int, float]] = set()
     while True:
-        promises = _promises(fit, keep, floor, price, len(target))
+        promises = _promises(fit, keep, floor, price, len(target), only_fractions)
         promises = [promise for promise in promises if promise[1:] not in refused]
         if not promises:
             return fit.expression
@@ -77,7 +79,12 @@ def snap_constants(
 
 
 def _promises(
-    fit: ConstantFit, keep: list[bool], floor: float, price: float, samples: int
+    fit: ConstantFit,
+    keep: list[bool],
+    floor: float,
+    price: float,
+    samples: int,
+    only_fractions: bool,
 ) -> list[tuple[float, int, float]]:
     """Nats that fixing saves by the linear model, the constant's place, and its simple value."""
     found = []
@@ -88,7 +95,8 @@ def _promises(
             continue
         determined = 0 < deviation < math.inf
         within = _DEVIATIONS * deviation if determined else 0.0
-        for simple, cost in simple_values(value, within).items():
+        near = simple_values(value, within, only_fractions=only_fractions)
+        for simple, cost in near.items():
             away = (simple - value) / deviation if determined else 0.0
             error = fit.mse * (1 + away**2 / freedom)
             lost = samples / 2 * math.log(max(error / _LEEWAY, floor) / max(fit.mse, floor))

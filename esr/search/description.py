@@ -7,7 +7,7 @@ from esr.equations import Call, Constant, Expression, fold
 from esr.finishing import Candidate, constant_price
 from esr.search.question import Question
 
-__all__ = ["description_length"]
+__all__ = ["description_length", "fitted_price"]
 
 _SYMBOL = math.log(20)
 """Nats of a node, one of about twenty symbols."""
@@ -53,10 +53,15 @@ def description_length(candidate: Candidate, question: Question) -> float:
     return rows / 2 * math.log(error) + _written(candidate.expression, rows)
 
 
+def fitted_price(rows: int) -> float:
+    """Nats for a constant, written to the precision to which so many rows determine it."""
+    return 0.5 * math.log(rows) + _SIGN_AND_SIZE
+
+
 @functools.lru_cache(maxsize=10_000)
 def _written(expression: Expression, rows: int) -> float:
     """Nats for writing an equation down."""
-    fitted = 0.5 * math.log(rows) + _SIGN_AND_SIZE
+    fitted = fitted_price(rows)
 
     def cost(node: Expression, parts: tuple[tuple[float, bool], ...]) -> tuple[float, bool]:
         """Nats of a part, and whether a function in it is not algebraic."""

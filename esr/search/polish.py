@@ -12,6 +12,7 @@ from esr.finishing import (
 )
 from esr.random import RandomStreams
 from esr.search.clock import Clock
+from esr.search.description import fitted_price
 from esr.search.front import SearchFront
 from esr.search.products import with_products
 from esr.search.signs import with_signs
@@ -84,16 +85,24 @@ class Polish:
         for step in path:
             front.propose(step.expression, "polish")
 
-    def _snap(self, front: SearchFront, candidate: Candidate) -> Candidate | None:
+    def _snap(self, front: SearchFront, candidate: Candidate) -> list[Candidate]:
+        """With simple constants: fractions, or multiples of roots, pi and e as well."""
         rows = front.question.training
-        snapped = snap_constants(
-            candidate.expression,
-            rows.columns,
-            rows.target,
-            floor=rounding_floor(rows.target),
-            weights=rows.weights,
-        )
-        return front.propose(snapped, "polish", refit=False)
+        count = len(rows.target) + len(front.question.validation.target)
+        forms = [
+            snap_constants(
+                candidate.expression,
+                rows.columns,
+                rows.target,
+                floor=rounding_floor(rows.target),
+                price=fitted_price(count),
+                weights=rows.weights,
+                only_fractions=only_fractions,
+            )
+            for only_fractions in (False, True)
+        ]
+        found = [front.propose(form, "polish", refit=False) for form in dict.fromkeys(forms)]
+        return [one for one in found if one is not None]
 
     def _tidy(self, front: SearchFront, candidate: Candidate) -> None:
         rows = front.question.training
@@ -107,8 +116,7 @@ class Polish:
             fitted = front.propose(form, "polish")
             if fitted is None or not math.isfinite(fitted.training_error):
                 continue
-            snapped = self._snap(front, fitted)
-            if snapped is not None:
+            for snapped in self._snap(front, fitted):
                 for tidy in _simpler(snapped.expression):
                     front.propose(tidy, "polish", refit=False)
 

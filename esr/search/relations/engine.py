@@ -27,6 +27,7 @@ from esr.search.relations.quotients import (
 )
 from esr.search.relations.remainders import Remainders
 from esr.search.relations.scaled import offer_scaled_functions
+from esr.search.relations.subsets import suggest_sparse_polynomials
 from esr.search.relations.sums import few_terms, offer_few_terms, offer_function_terms
 from esr.search.relations.transforms import function_views, power_views
 from esr.search.relations.view import View
@@ -141,6 +142,7 @@ class _Task:
             yield partial(exact_quotients, view, desk)
         for view in (self.view, *self._peeled):
             yield partial(inexact_polynomials, view, desk)
+            yield partial(suggest_sparse_polynomials, view, desk)
 
     def _products(self) -> Iterator[Step]:
         yield partial(offer_products, self.view, self.desk, shifted_factors(self.view, self.desk))

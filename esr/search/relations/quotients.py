@@ -12,7 +12,13 @@ from esr.search.relations.exponents import graded, power_products
 from esr.search.relations.power_sum import Exponents, PowerSum
 from esr.search.relations.view import View
 
-__all__ = ["exact_polynomials", "exact_quotients", "inexact_polynomials", "inexact_quotients"]
+__all__ = [
+    "exact_polynomials",
+    "exact_quotients",
+    "inexact_polynomials",
+    "inexact_quotients",
+    "suggest_sum",
+]
 
 _UNKNOWNS, _MOST = 0.6, 130
 """Largest number of unknowns, per row and in all."""
@@ -124,10 +130,19 @@ def inexact_polynomials(view: View, desk: Desk) -> None:
         columns = power_products(view.values, exponents) * view.importance[:, None]
         for found in backward_path(columns, view.weighted, _LONGEST):
             powers = _sum(view, [exponents[c] for c in found.columns], found.numbers)
-            _suggest_sum(view, desk, found.miss, powers)
+            suggest_sum(view, desk, found.miss, powers)
 
 
-def _suggest_sum(view: View, desk: Desk, miss: float, powers: PowerSum) -> None:
+def suggest_sum(view: View, desk: Desk, miss: float, powers: PowerSum) -> None:
+    """Suggest a sum in the view's variables.
+
+    Arguments:
+        view: What is looked at.
+        desk: Where it is suggested.
+        miss: Root mean squared residual.
+        powers: The sum.
+    """
+
     def write(tolerance: float) -> Expression:
         return view.back(desk.writer.sum(powers.rounded(tolerance)))
 
