@@ -90,7 +90,7 @@ class _Task:
             (self._waves, 0),
             (self._sums, 8),
             (self._function_terms, 4),
-            (self._modulated, 0),
+            (self._modulated, 12),
             (self._inexact, 8),
         )
 
@@ -201,9 +201,10 @@ class _Task:
             yield partial(offer_modulated, view, self.desk)
 
     def _inexact(self) -> Iterator[Step]:
-        """Least squares for reciprocal and square, and for quotients."""
+        """Least squares for reciprocal and square, and quotients for all of them."""
         desk = self.desk
         for base in self._bases:
             for view in islice(self._with_powers(base), 1, None):
                 yield partial(inexact_polynomials, view, desk)
+                yield partial(inexact_quotients, view, desk)
             yield partial(inexact_quotients, base, desk)

@@ -20,6 +20,7 @@ from esr.search.relations.desk import Desk
 from esr.search.relations.elimination import Support, backward_path
 from esr.search.relations.exponents import graded, power_products
 from esr.search.relations.power_sum import Exponents, PowerSum
+from esr.search.relations.quotients import suggest_sum
 from esr.search.relations.view import View
 from esr.search.relations.waves import wave_of
 
@@ -31,7 +32,7 @@ _RATES = (0.2, 0.4, 0.8, 1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 15.0)
 """Scales of an argument, over its range."""
 _SHIFTS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Distances of a pole or zero from the data, in ranges of the argument."""
-_ZOOMS, _FINER = 4, 9
+_ZOOMS, _FINER = 6, 9
 _DAMPED = (0.3, 0.6, 1.2, 2.0, 3.0, 4.5)
 """Rates of decay or growth of a wave, over the range of its argument."""
 _ROWS, _ROWS_FOR_ONE, _LARGEST_SUM = 400, 6, 40
@@ -41,6 +42,8 @@ _MOST_ARGUMENTS, _MOST_VARIABLES = 16, 3
 _LOOKED_AT, _PROPOSED, _LONGEST = 20, 10, 6
 """Scans and sums of which the best are gone on with, and terms of the longest sum."""
 _NO_MISS, _SYMBOLS = 1e-9, 20
+_NEAR = 1e-3
+"""Share of the target that a sum may miss where its fit may be exact, whatever else is known."""
 _WORTH = 0.3
 """Share of the squares beside the sum that may be left where a fit is worth its time."""
 _RIDGE, _AT_REST = 1e-10, 0.02
@@ -84,7 +87,7 @@ class _Scan:
 
 
 def offer_modulated(view: View, desk: Desk) -> None:
-    """Propose sums in which one function with a number inside has factors of its own.
+    """Offer sums in which one function with a number inside has factors of its own.
 
     Terms and factors of the first degree come first, then those of the second, then damped waves.
 
@@ -102,7 +105,8 @@ def offer_modulated(view: View, desk: Desk) -> None:
         _Sums(view, desk, terms, factors, insides).offer(_families)
     if count <= _MOST_VARIABLES:
         for terms in dict.fromkeys([alone, linear]):
-            _Sums(view, desk, terms, terms, insides.first(count)).offer(_damped_waves)
+            sums = _Sums(view, desk, terms, terms, insides.first(count))
+            sums.offer(_damped_waves, rough=True)
 
 
 class _Sums:
@@ -139,8 +143,19 @@ class _Sums:
         """Whether the terms leave anything."""
         return float(self._rest.square().sum()) > 0
 
-    def offer(self, families: Callable[[PrimitiveSet, Tensor], Iterator[_Family]]) -> None:
-        """Propose the best of some families of functions."""
+    def offer(
+        self,
+        families: Callable[[PrimitiveSet, Tensor], Iterator[_Family]],
+        *,
+        rough: bool = False,
+    ) -> None:
+        """Offer the best of some families of functions.
+
+        Arguments:
+            families: Of an argument.
+            rough: Whether they have further numbers that are not scanned, so that what they miss
+                says little before a fit.
+        """
         scans: list[_Scan] = []
         for place, inside in enumerate(self._insides.values[:_ROWS].unbind(1)):
             for family in families(self._desk.question.primitives, inside):
@@ -150,17 +165,21 @@ class _Sums:
                     family, inside, self._carriers[:_ROWS], self._frame, self._rest
                 )
                 scans.append(_Scan(left, number, family, place))
-        sums: list[tuple[float, PowerSum]] = []
+        sums: list[tuple[float, float, PowerSum]] = []
         for scan in sorted(scans, key=lambda s: s.left)[:_LOOKED_AT]:
             if scan.left <= _WORTH and not self._desk.closed():
                 sums += self._sums(scan)
-        for _, powers in sorted(sums, key=lambda pair: pair[0])[:_PROPOSED]:
+        for _, miss, powers in sorted(sums, key=lambda found: found[0])[:_PROPOSED]:
             if self._desk.closed():
                 return
-            self._desk.propose(self._view.back(self._desk.writer.sum(powers)))
+            if rough or miss <= _NEAR * self._view.size:
+                self._desk.propose(self._view.back(self._desk.writer.sum(powers)))
+            else:
+                suggest_sum(self._view, self._desk, miss, powers)
 
-    def _sums(self, scan: _Scan) -> Iterator[tuple[float, PowerSum]]:
-        """Sums of few terms with the function, and about how long their descriptions are."""
+    def _sums(self, scan: _Scan) -> Iterator[tuple[float, float, PowerSum]]:
+        """Sums of few terms with the function: about how long their descriptions are, and what
+        they miss by."""
         inside = self._insides.values[:, scan.argument]
         values = scan.family.values(inside, inside.new_tensor([scan.number]))[:, 0]  # (N, P)
         called = (self._carriers[:, :, None] * values[:, None]).flatten(1)
@@ -170,7 +189,7 @@ class _Sums:
             if found.columns[-1] >= len(self._plain):
                 powers = self._written(scan, found)
                 misfit = rows * math.log(found.miss + _NO_MISS * self._view.size)
-                yield misfit + powers.nodes() * math.log(_SYMBOLS), powers
+                yield misfit + powers.nodes() * math.log(_SYMBOLS), found.miss, powers
 
     def _written(self, scan: _Scan, found: Support) -> PowerSum:
         """Terms without the function, and those with it: a function of its own for each factor."""

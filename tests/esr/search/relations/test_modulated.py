@@ -28,7 +28,9 @@ def offered(law: str, noise: float = 0.0, **settings: object) -> SearchFront:
     rows = Rows.of(inputs, target + noise * target.std() * draw, truth.variables)
     training, validation = rows.taken(torch.arange(75)), rows.taken(torch.arange(75, 100))
     front = SearchFront(Question(training, validation, **settings))
-    offer_modulated(View.of(front.question), Desk(front, Clock()))
+    desk = Desk(front, Clock())
+    offer_modulated(View.of(front.question), desk)
+    desk.settle(12)
     return front
 
 
