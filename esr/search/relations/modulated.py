@@ -14,27 +14,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from esr.equations import STANDARD, Call, Expression, PrimitiveSet
+from esr.equations import Expression, PrimitiveSet
 from esr.search.relations.atoms import Atoms, arguments
 from esr.search.relations.desk import Desk
 from esr.search.relations.elimination import Support, backward_path
 from esr.search.relations.exponents import graded, power_products
+from esr.search.relations.inner_functions import (
+    FunctionFamily,
+    damped_waves,
+    function_families,
+)
 from esr.search.relations.power_sum import Exponents, PowerSum
 from esr.search.relations.quotients import suggest_sum
 from esr.search.relations.view import View
-from esr.search.relations.waves import wave_of
 
 __all__ = ["offer_modulated"]
 
-_TURNS, _FREQUENCIES = 6.0, 96
-"""Largest number of turns over the range of an argument, and points of the grid."""
-_RATES = (0.2, 0.4, 0.8, 1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 15.0)
-"""Scales of an argument, over its range."""
-_SHIFTS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Distances of a pole or zero from the data, in ranges of the argument."""
 _ZOOMS, _FINER = 6, 9
-_DAMPED = (0.3, 0.6, 1.2, 2.0, 3.0, 4.5)
-"""Rates of decay or growth of a wave, over the range of its argument."""
 _ROWS, _ROWS_FOR_ONE, _LARGEST_SUM = 400, 6, 40
 """Rows that a scan looks at, rows for each term, and terms of a sum of either kind."""
 _MOST_ARGUMENTS, _MOST_VARIABLES = 16, 3
@@ -46,27 +42,7 @@ _NEAR = 1e-3
 """Share of the target that a sum may miss where its fit may be exact, whatever else is known."""
 _WORTH = 0.3
 """Share of the squares beside the sum that may be left where a fit is worth its time."""
-_RIDGE, _AT_REST = 1e-10, 0.02
-
-
-_Term = tuple[float, Expression]
-
-
-@dataclass(frozen=True)
-class _Family:
-    """Functions of one argument with one number inside.
-
-    Arguments:
-        count: P, how many functions share the number.
-        grid: F numbers, rising.
-        values: Of the functions, `(N, F, P)`, for an argument `(N,)` and numbers `(F,)`.
-        write: The size and the shape of their sum, for an argument, a number and P shares.
-    """
-
-    count: int
-    grid: list[float]
-    values: Callable[[Tensor, Tensor], Tensor]
-    write: Callable[[Expression, float, Sequence[float]], _Term]
+_RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class _Scan:
 
     left: float
     number: float
-    family: _Family
+    family: FunctionFamily
     argument: int
 
 
@@ -102,11 +78,11 @@ def offer_modulated(view: View, desk: Desk) -> None:
     if not _Sums(view, desk, plain, plain, insides).is_open:
         return
     for terms, factors in dict.fromkeys([(linear, linear), (plain, linear), (plain, plain)]):
-        _Sums(view, desk, terms, factors, insides).offer(_families)
+        _Sums(view, desk, terms, factors, insides).offer(function_families)
     if count <= _MOST_VARIABLES:
         for terms in dict.fromkeys([alone, linear]):
             sums = _Sums(view, desk, terms, terms, insides.first(count))
-            sums.offer(_damped_waves, rough=True)
+            sums.offer(damped_waves, rough=True)
 
 
 class _Sums:
@@ -145,7 +121,7 @@ class _Sums:
 
     def offer(
         self,
-        families: Callable[[PrimitiveSet, Tensor], Iterator[_Family]],
+        families: Callable[[PrimitiveSet, Tensor], Iterator[FunctionFamily]],
         *,
         rough: bool = False,
     ) -> None:
@@ -211,7 +187,7 @@ class _Sums:
 
 
 def _scanned(
-    family: _Family, inside: Tensor, carriers: Tensor, frame: Tensor, rest: Tensor
+    family: FunctionFamily, inside: Tensor, carriers: Tensor, frame: Tensor, rest: Tensor
 ) -> tuple[float, float]:
     """The least share of the squares that is left, and the number where it is."""
     grid = family.grid
@@ -237,76 +213,3 @@ def _scanned(
         low, high = grid[max(0, place - 1)], grid[min(len(grid) - 1, place + 1)]
         grid = torch.linspace(low, high, _FINER, dtype=torch.float64).tolist()
     return best
-
-
-def _families(primitives: PrimitiveSet, inside: Tensor) -> Iterator[_Family]:
-    """Waves, functions of a scaled argument, and functions of a shifted one."""
-
-    def has(name: str) -> bool:
-        return primitives.get(name) == STANDARD[name]
-
-    spread = float(inside.max() - inside.min())
-    if not spread > 0:
-        return
-    if has("sin") and has("cos"):
-        yield _waves(spread)
-    for name in ("exp", "tanh", "gaussian"):
-        if has(name):
-            yield _scaled(name, spread)
-    for name in ("log", "sqrt", "inverse"):
-        if has(name) or name == "inverse":  # dividing is always allowed
-            yield _shifted(name, spread, float(inside.min()))
-
-
-def _damped_waves(primitives: PrimitiveSet, inside: Tensor) -> Iterator[_Family]:
-    """Waves that decay or grow."""
-    spread = float(inside.max() - inside.min())
-    if spread > 0 and all(primitives.get(n) == STANDARD[n] for n in ("sin", "cos", "exp")):
-        yield from (_waves(spread, sign * rate) for rate in _DAMPED for sign in (-1, 1))
-
-
-def _waves(spread: float, growth: float = 0.0) -> _Family:
-    """Sine and cosine, times an exponential that grows by `growth` over the range."""
-    rate = growth / spread
-
-    def values(inside: Tensor, numbers: Tensor) -> Tensor:
-        angles = inside[:, None] * numbers
-        waves = torch.stack([angles.sin(), angles.cos()], 2)
-        return waves * torch.exp(rate * inside)[:, None, None] if growth else waves
-
-    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
-        size, wave = wave_of(shares[0], shares[1], number * inside, ("sin", "cos"), _AT_REST)
-        return size, wave * Call(STANDARD["exp"], (rate * inside,)) if growth else wave
-
-    step = _TURNS * 2 * math.pi / spread / _FREQUENCIES
-    return _Family(2, [step * (0.5 + k) for k in range(_FREQUENCIES)], values, write)
-
-
-def _scaled(name: str, spread: float) -> _Family:
-    """A function of the argument times a number."""
-    rates = [rate / spread for rate in _RATES]
-    if name == "exp":
-        rates = [*(-rate for rate in reversed(rates)), *rates]
-    function = STANDARD[name]
-
-    def values(inside: Tensor, numbers: Tensor) -> Tensor:
-        return function.torch_function(inside[:, None] * numbers)[:, :, None]
-
-    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
-        return shares[0], Call(function, (number * inside,))
-
-    return _Family(1, rates, values, write)
-
-
-def _shifted(name: str, spread: float, least: float) -> _Family:
-    """A function of the argument plus a number that keeps it above zero."""
-    function = STANDARD[name]
-
-    def values(inside: Tensor, numbers: Tensor) -> Tensor:
-        return function.torch_function(inside[:, None] + numbers)[:, :, None]
-
-    def write(inside: Expression, number: float, shares: Sequence[float]) -> _Term:
-        moved = inside + number
-        return shares[0], 1 / moved if name == "inverse" else Call(function, (moved,))
-
-    return _Family(1, [share * spread - least for share in _SHIFTS], values, write)
