@@ -15,6 +15,8 @@ from small_engines import Forms, Plane
 
 from esr.regressor import SymbolicRegressor
 
+SEARCH_SECONDS = 20
+"""A search that time cuts short need not repeat with the same seed, which one check asks for."""
 CHECKS = list(estimator_checks_generator(SymbolicRegressor(Plane(), max_seconds=2)))
 
 
@@ -24,6 +26,23 @@ CHECKS = list(estimator_checks_generator(SymbolicRegressor(Plane(), max_seconds=
     ids=[getattr(check, "func", check).__name__ for _, check in CHECKS],
 )
 def test_scikit_learn_is_content(estimator: SymbolicRegressor, check: object) -> None:
+    check(estimator)  # type: ignore[operator]
+
+
+SEARCHING = list(
+    estimator_checks_generator(SymbolicRegressor(max_seconds=SEARCH_SECONDS, random_state=0))
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    SEARCHING,
+    ids=[getattr(check, "func", check).__name__ for _, check in SEARCHING],
+)
+def test_scikit_learn_is_content_with_a_search(
+    estimator: SymbolicRegressor, check: object
+) -> None:
     check(estimator)  # type: ignore[operator]
 
 
