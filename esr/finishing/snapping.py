@@ -15,7 +15,8 @@ _DEVIATIONS = 3.0
 _LEEWAY = 10.0
 """How far, in ratio of errors, the linear model may err before a simple value is not worth a
 fit."""
-_STEPS = 20
+_STEPS, _TRIES = 20, 3
+"""Steps of a fit around a simple value, and how many of them a constant may refuse."""
 
 
 def snap_constants(
@@ -52,10 +53,14 @@ def snap_constants(
     """
     fit = fit_constants(expression, inputs, target, weights=weights)
     keep = [False] * len(expression.constants)
-    refused: set[tuple[int, float]] = set()
+    refused: dict[int, set[float]] = {place: set() for place in range(len(keep))}
     while True:
         promises = _promises(fit, keep, floor, price, len(target), only_fractions)
-        promises = [promise for promise in promises if promise[1:] not in refused]
+        promises = [
+            promise
+            for promise in promises
+            if promise[2] not in refused[promise[1]] and len(refused[promise[1]]) < _TRIES
+        ]
         if not promises:
             return fit.expression
         _, place, simple = max(promises)
@@ -75,7 +80,7 @@ def snap_constants(
         if lost + cost < price:
             fit, keep = trial, held
         else:
-            refused.add((place, simple))
+            refused[place].add(simple)
 
 
 def _promises(
