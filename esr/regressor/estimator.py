@@ -80,7 +80,7 @@ class SymbolicRegressor(Answers, MultiOutputMixin, RegressorMixin, BaseEstimator
         warm_start: bool = False,
         verbose: int = 0,
         init: object = None,
-        max_rows: int = 5000,
+        max_rows: int = 2000,
         validation_fraction: float = 0.25,
     ) -> None:
         self.engine = engine

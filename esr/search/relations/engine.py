@@ -37,7 +37,7 @@ __all__ = ["Relations"]
 
 _FEW_POWERS = 2
 """Reciprocal and square, where all powers would take too long."""
-_ARGUMENTS = 60
+_ARGUMENTS, _MANY_VARIABLES = 60, 6
 _RAISED = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 """Powers of a single variable by which a target is divided."""
 
@@ -66,6 +66,7 @@ class Relations:
 
 
 Step = Callable[[], None]
+_Stages = tuple[tuple[Callable[[], Iterator[Step]], int], ...]
 
 
 class _Task:
@@ -79,20 +80,21 @@ class _Task:
     def __init__(self, desk: Desk, view: View) -> None:
         self.desk, self.view = desk, view
 
-    def stages(self) -> tuple[tuple[Callable[[], Iterator[Step]], int], ...]:
-        """In order, each with the largest number of inexact equations that are fitted after it."""
-        return (
-            (self._algebra, 6),
-            (self._products, 3),
-            (self._transforms, 0),
-            (self._functions, 5),
-            (self._remainders, 0),
+    def stages(self) -> "_Stages":
+        """In order, each with the largest number of inexact equations that are fitted after it.
+
+        Products with functions of all arguments come late where many variables make them costly.
+        """
+        costly: _Stages = ((self._functions, 5), (self._remainders, 0))
+        sums: _Stages = (
             (self._waves, 0),
             (self._sums, 8),
             (self._function_terms, 4),
             (self._modulated, 12),
-            (self._inexact, 8),
         )
+        simple: _Stages = ((self._algebra, 6), (self._products, 3), (self._transforms, 0))
+        later = sums + costly if len(self.view.variables) > _MANY_VARIABLES else costly + sums
+        return (*simple, *later, (self._inexact, 8))
 
     @cached_property
     def _peeled(self) -> list[View]:
