@@ -43,10 +43,12 @@ def test_exact_laws_are_found_and_nothing_simpler_than_they(text):
     assert found.complexity <= 1.5 * law.complexity
 
 
+@pytest.mark.slow
 def test_a_function_without_a_relation_is_not_called_exact():
     assert searched(question_of("exp(sin(x*y) + cos(x + y**2))")).exact is None
 
 
+@pytest.mark.slow
 def test_noise_leaves_the_terms_of_a_polynomial():
     front = searched(question_of("x**3 + 2*y", count=150, noise=0.05))
     assert front.best is not None

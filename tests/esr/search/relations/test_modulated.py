@@ -34,13 +34,16 @@ def offered(law: str, noise: float = 0.0, **settings: object) -> SearchFront:
     return front
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(
+    "law", [LAWS[0], *(pytest.param(law, marks=pytest.mark.slow) for law in LAWS[1:])]
+)
 def test_a_function_with_a_number_inside_may_have_factors(law: str) -> None:
     front = offered(law)
     assert front.exact is not None
     assert front.exact.expression.complexity <= Expression.parse(law).complexity + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", [LAWS[0], LAWS[3], LAWS[5]])
 def test_so_may_it_under_noise(law: str) -> None:
     best = offered(law, noise=0.01).best
